@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One call, on the serving side. gRPC and ttrpc share it; a handler does not know which one
+ * it serves. A method is a row in a table; the dispatcher decodes the request (within the
+ * limits of api/pb.h), runs the handler on the loop or on a worker, turns its struct err into
+ * a status, and writes the access log.
+ *
+ * Handlers are straight-line code. What waits for the outside takes a reference, returns
+ * CALL_PARKED and is finished later from any thread with call_finish().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/auto.h"
+
+struct call;
+struct ctx;
+struct err;
+struct arena;
+struct ProtobufCMessage;
+struct ProtobufCMessageDescriptor;
+
+enum call_fate {
+	CALL_OK,     /* answered (unary: call_answer() was called; streams: all was sent) */
+	CALL_FAILED, /* err says why */
+	CALL_PARKED, /* somebody holds a reference and will call call_finish() */
+};
+
+enum rpc_kind {
+	RPC_UNARY,
+	RPC_SERVER_STREAM, /* one request, many answers */
+	RPC_CLIENT_STREAM,
+	RPC_BIDI,
+};
+
+enum rpc_where {
+	RPC_ON_WORKER, /* may block for a while: disk, children, shims */
+	RPC_ON_LOOP,   /* never blocks: answered at once on the loop thread */
+	RPC_ON_DATA,   /* long copies: the second pool */
+};
+
+/* "request" is the decoded first message (NULL for CLIENT_STREAM and BIDI: use call_recv()); it
+ * lives in the call's arena until the call ends. "self" is what the service was added with. */
+typedef enum call_fate (*rpc_handler)(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err);
+
+struct rpc_method {
+	const char *name; /* "Create" */
+	const struct ProtobufCMessageDescriptor *request, *response;
+	enum rpc_kind kind;
+	enum rpc_where where;
+	rpc_handler handler;
+};
+
+struct rpc_service {
+	const char *name; /* "containerd.services.containers.v1.Containers" */
+	const struct rpc_method *methods;
+	size_t count;
+};
+
+/* Namespace, lease, deadline, cancellation; as long as the call. */
+const struct ctx *call_ctx(const struct call *call);
+/* First value of a request header (gRPC) or metadata key (ttrpc); NULL if absent. */
+const char *call_header(const struct call *call, const char *name);
+/* Memory that lives as long as the call; use pb allocations through it. */
+struct arena *call_arena(struct call *call);
+
+ANY_THREAD struct call *call_ref(struct call *call);
+ANY_THREAD void call_unref(struct call *call);
+DEFINE_AUTO(struct call *, call_unref)
+
+/* Queues the answer of a unary call (copied out at once). Returns CALL_OK, or CALL_FAILED when
+ * it is over the peer's message limit. */
+ANY_THREAD enum call_fate call_answer(
+		struct call *call, const struct ProtobufCMessage *response, struct err *err);
+/* google.protobuf.Empty. */
+ANY_THREAD enum call_fate call_answer_empty(struct call *call, struct err *err);
+
+/* Sends one message of a stream; waits while the peer is slow (flow control). Fails with
+ * CANCELED or DEADLINE when the call ends first. */
+MAY_BLOCK MUST_USE int call_send(
+		struct call *call, const struct ProtobufCMessage *message, struct err *err);
+/* Never waits: false when more than queue_limit bytes wait to be sent, or the call has ended. */
+ANY_THREAD bool call_try_send(
+		struct call *call, const struct ProtobufCMessage *message, size_t queue_limit);
+
+/* Next message of the client: 1 and *ret_message (in the call's arena, which is reset by the next
+ * call_recv()), 0 when the client has closed its side, -1 on error or cancellation. */
+MAY_BLOCK MUST_USE int call_recv(
+		struct call *call, struct ProtobufCMessage **ret_message, struct err *err);
+/* The same without decoding: bytes are borrowed until the next receive. For the one hot stream,
+ * Content.Write, whose handler reads the bytes field straight from the frame. */
+MAY_BLOCK MUST_USE int call_recv_bytes(
+		struct call *call, const void **ret_data, size_t *ret_size, struct err *err);
+
+/* Ends a parked call: OK if err is NULL or empty. Exactly once per parked call; the reference that
+ * the parker took is not dropped here. */
+ANY_THREAD void call_finish(struct call *call, const struct err *err);
