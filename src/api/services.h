@@ -28,7 +28,7 @@ enum api_service_id {
 #define API_SERVICE_ID(id, name, transport, methods) API_SERVICE_##id,
 	API_SERVICES(API_SERVICE_ID)
 #undef API_SERVICE_ID
-	API_SERVICE_COUNT
+			API_SERVICE_COUNT
 };
 
 struct api_method {

@@ -29,6 +29,10 @@ void clock_format(int64_t wall_ns, char out[CLOCK_TEXT_SIZE])
 	time_t seconds = (time_t)(wall_ns / NS_PER_S);
 	struct tm tm;
 
+	if (wall_ns == CLOCK_UNSET) {
+		(void)snprintf(out, CLOCK_TEXT_SIZE, "0001-01-01T00:00:00.000000000Z");
+		return;
+	}
 	if (nanos < 0) {
 		nanos += NS_PER_S;
 		seconds--;

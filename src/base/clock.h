@@ -6,6 +6,9 @@
 
 #include "base/attr.h"
 
+/* A wall time that was never set: Go's zero time, printed and sent as year 1. */
+#define CLOCK_UNSET INT64_MIN
+
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S  INT64_C(1000000000)
