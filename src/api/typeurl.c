@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/typeurl.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "api/arena.h"
