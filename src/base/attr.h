@@ -14,4 +14,5 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - __builtin_offsetof(type, member)))
+#define container_of(ptr, type, member)                                                        \
+	((type *)((char *)(ptr) - __builtin_offsetof(type, member)))

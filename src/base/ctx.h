@@ -14,11 +14,11 @@ struct cancel;
 struct err;
 
 struct ctx {
-	const char *ns;	      /* containerd namespace; NULL if the caller named none */
-	const char *lease;    /* id of the lease that new resources are recorded under; or NULL */
-	int64_t deadline_ns;  /* monotonic; 0: none */
+	const char *ns;	   /* containerd namespace; NULL if the caller named none */
+	const char *lease; /* id of the lease that new resources are recorded under; or NULL */
+	int64_t deadline_ns;   /* monotonic; 0: none */
 	struct cancel *cancel; /* NULL: cannot be cancelled */
-	const char *what;     /* for the log: method or job name; may be NULL */
+	const char *what;      /* for the log: method or job name; may be NULL */
 };
 
 /* True, with DEADLINE or CANCELED in err, when the work should stop. Ask once per block. */

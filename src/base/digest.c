@@ -64,7 +64,8 @@ static bool has_digest_shape(const char *digest)
 		p++;
 	}
 	for (p++; *p != '\0'; p++)
-		if (!is_alnum_lower(*p) && !(*p >= 'A' && *p <= 'Z') && strchr("=_-", *p) == NULL)
+		if (!is_alnum_lower(*p) && !(*p >= 'A' && *p <= 'Z') &&
+				strchr("=_-", *p) == NULL)
 			return false;
 	return p[-1] != ':';
 }
@@ -148,7 +149,8 @@ void digester_text(const struct digester *d, char out[DIGEST_TEXT_SIZE])
 	hex_encode(sum, algs[d->alg].bytes, out + n + 1);
 }
 
-void digest_bytes(enum digest_alg alg, const void *data, size_t size, char out[DIGEST_TEXT_SIZE])
+void digest_bytes(
+		enum digest_alg alg, const void *data, size_t size, char out[DIGEST_TEXT_SIZE])
 {
 	AUTO(digester_free) struct digester *d = digester_new(alg);
 

@@ -33,4 +33,5 @@ void digester_add(struct digester *d, const void *data, size_t size);
 /* The digest of everything added so far; more may be added afterwards. */
 void digester_text(const struct digester *d, char out[DIGEST_TEXT_SIZE]);
 
-void digest_bytes(enum digest_alg alg, const void *data, size_t size, char out[DIGEST_TEXT_SIZE]);
+void digest_bytes(
+		enum digest_alg alg, const void *data, size_t size, char out[DIGEST_TEXT_SIZE]);

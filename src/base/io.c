@@ -93,8 +93,8 @@ int io_read_file(int dirfd, const char *name, struct buf *out)
 
 static int write_synced(int dirfd, const char *name, const void *data, size_t size, mode_t mode)
 {
-	AUTO_CLOSE int fd = openat(
-			dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	AUTO_CLOSE int fd = openat(dirfd, name,
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	int rc;
 
 	if (fd < 0)

@@ -112,7 +112,8 @@ int label_check(const char *key, const char *value, struct err *err)
 	if (total <= LABEL_MAX)
 		return 0;
 	return err_set(err, ERR_INVALID,
-			"label key and value length (%zu bytes) greater than maximum size (%d bytes), "
+			"label key and value length (%zu bytes) greater than maximum size (%d "
+			"bytes), "
 			"key: %.64s",
 			total, LABEL_MAX, key);
 }

@@ -24,7 +24,7 @@ struct labels {
 #define AUTO_LABELS __attribute__((cleanup(labels_done)))
 
 void labels_done(struct labels *l);
-const char *labels_find(const struct labels *l, const char *key); /* NULL if absent */
+const char *labels_find(const struct labels *l, const char *key);      /* NULL if absent */
 void labels_set(struct labels *l, const char *key, const char *value); /* copies, replaces */
 void labels_remove(struct labels *l, const char *key);
 void labels_copy(struct labels *to, const struct labels *from); /* "to" must be empty */

@@ -11,8 +11,11 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(head)	   { &(head), &(head) }
-#define list_entry	   container_of
+#define LIST_INIT(head)                                                                        \
+	{                                                                                      \
+		&(head), &(head)                                                               \
+	}
+#define list_entry	    container_of
 #define list_first(h, t, m) (list_is_empty(h) ? NULL : container_of((h)->next, t, m))
 
 /* The body may remove "it" from the list, but nothing else. */

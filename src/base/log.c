@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The logger is the one process-wide state: it is set before threads start and then only read. */
+/* The logger is the one process-wide state: it is set before threads start and then only read.
+ */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -27,8 +28,8 @@ static struct {
 	bool tty;
 } logger = { 2, LOG_INFO, false, false };
 
-static const char *const level_names[] = { "panic", "fatal", "error", "warning", "info", "debug",
-	"trace" };
+static const char *const level_names[] = { "panic", "fatal", "error", "warning", "info",
+	"debug", "trace" };
 
 struct field {
 	const char *key, *value;

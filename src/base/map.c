@@ -130,7 +130,7 @@ char **map_sorted_keys(const struct map *m)
 	char **keys = xcalloc(m->count + 1, sizeof(*keys));
 	size_t n = 0;
 
-	map_for_each(slot, m)
+	map_for_each (slot, m)
 		keys[n++] = xstrdup(slot->key);
 	qsort(keys, n, sizeof(*keys), by_text);
 	return keys;

@@ -38,7 +38,7 @@ void *map_remove(struct map *m, const char *key);
 struct map_slot *map_next(const struct map *m, size_t *at);
 #define map_for_each(slot, m)                                                                  \
 	for (size_t slot##_at = 0, slot##_go = 1; slot##_go; slot##_go = 0)                    \
-		for (struct map_slot *slot; (slot = map_next((m), &slot##_at)) != NULL;)
+		for (struct map_slot * slot; (slot = map_next((m), &slot##_at)) != NULL;)
 
 /* Owned, NULL-terminated vector of the keys in byte order. */
 MUST_USE char **map_sorted_keys(const struct map *m);

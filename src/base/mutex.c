@@ -7,7 +7,8 @@
 
 #include "base/clock.h"
 
-/* One bit per rank this thread holds: enough, since no two locks of one rank are held at once. */
+/* One bit per rank this thread holds: enough, since no two locks of one rank are held at once.
+ */
 static _Thread_local uint64_t held;
 
 _Static_assert(RANK_COUNT <= 64, "held is one word");

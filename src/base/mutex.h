@@ -28,7 +28,10 @@ struct cond {
 	pthread_cond_t cond;
 };
 
-#define MUTEX_INIT(name) { PTHREAD_MUTEX_INITIALIZER, RANK_##name }
+#define MUTEX_INIT(name)                                                                       \
+	{                                                                                      \
+		PTHREAD_MUTEX_INITIALIZER, RANK_##name                                         \
+	}
 
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_done(struct mutex *m);

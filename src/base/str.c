@@ -184,7 +184,11 @@ void hex_encode(const void *data, size_t size, char *out)
 static size_t utf8_step(const unsigned char *p, size_t left)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	size_t n = p[0] < 0x80	     ? 1
+		   : p[0] >> 5 == 6  ? 2
+		   : p[0] >> 4 == 14 ? 3
+		   : p[0] >> 3 == 30 ? 4
+				     : 0;
 	uint32_t rune;
 
 	if (n <= 1)
@@ -238,7 +242,8 @@ char *str_quote(const char *text)
 	while (left > 0) {
 		size_t n = utf8_step(p, left);
 
-		if (n > 1 || (n == 1 && p[0] >= 0x20 && p[0] != 0x7f && p[0] != '"' && p[0] != '\\'))
+		if (n > 1 || (n == 1 && p[0] >= 0x20 && p[0] != 0x7f && p[0] != '"' &&
+					     p[0] != '\\'))
 			buf_add(&b, p, n);
 		else
 			quote_byte(&b, p[0]);

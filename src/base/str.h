@@ -11,7 +11,7 @@
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
-bool str_is_empty(const char *text); /* NULL or "" */
+bool str_is_empty(const char *text);			    /* NULL or "" */
 const char *str_or(const char *text, const char *fallback); /* fallback if NULL or "" */
 
 /* NULL-terminated vectors of owned strings; NULL is an empty one. */

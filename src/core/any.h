@@ -18,7 +18,8 @@ struct any {
 
 void any_done(struct any *a);
 void any_copy(struct any *to, const struct any *from); /* "to" must be empty */
-void any_set(struct any *a, const char *type_url, const void *value, size_t size); /* replaces */
+void any_set(struct any *a, const char *type_url, const void *value,
+		size_t size); /* replaces */
 
 /* Named blobs: extensions of containers and sandboxes; sorted by key. */
 struct named_any {

@@ -29,7 +29,8 @@ MUST_USE struct container *container_copy(const struct container *c);
 
 struct container_store;
 
-/* Runs inside a read transaction: must not block, nor call the store. Negative stops the walk. */
+/* Runs inside a read transaction: must not block, nor call the store. Negative stops the walk.
+ */
 typedef int (*container_each)(void *arg, const struct container *c, struct err *err);
 
 struct container_store_ops {
@@ -50,9 +51,10 @@ struct container_store {
 	const struct container_store_ops *ops;
 };
 
-/* get and list never block (mapped metadata); the others commit to disk. All want a namespace. */
-ANY_THREAD MUST_USE int container_get(struct container_store *s, struct ctx *ctx, const char *id,
-		struct container **ret_container, struct err *err);
+/* get and list never block (mapped metadata); the others commit to disk. All want a namespace.
+ */
+ANY_THREAD MUST_USE int container_get(struct container_store *s, struct ctx *ctx,
+		const char *id, struct container **ret_container, struct err *err);
 ANY_THREAD MUST_USE int container_list(struct container_store *s, struct ctx *ctx,
 		char *const *filters, container_each each, void *arg, struct err *err);
 /* EXISTS, INVALID. The stored object comes back. */

@@ -52,7 +52,8 @@ int content_list(struct content_store *s, struct ctx *ctx, char *const *filters,
 	return s->ops->list(s, ctx, filters, each, arg, err);
 }
 
-int content_remove(struct content_store *s, struct ctx *ctx, const char *digest, struct err *err)
+int content_remove(
+		struct content_store *s, struct ctx *ctx, const char *digest, struct err *err)
 {
 	ASSERT_MAY_BLOCK();
 	if (check_digest(digest, err) < 0)

@@ -40,14 +40,16 @@ struct event_bus {
 	const struct event_bus_ops *ops;
 };
 
-/* Checks namespace and topic (INVALID); never blocks, whatever subscribers do. event_forward takes
- * the envelope as it is; event_publish stamps it with the time and the namespace of ctx. */
+/* Checks namespace and topic (INVALID); never blocks, whatever subscribers do. event_forward
+ * takes the envelope as it is; event_publish stamps it with the time and the namespace of ctx.
+ */
 ANY_THREAD MUST_USE int event_publish(struct event_bus *b, struct ctx *ctx, const char *topic,
 		const struct any *payload, struct err *err);
 ANY_THREAD MUST_USE int event_forward(
 		struct event_bus *b, const struct event *e, struct err *err);
 
-/* "ended" runs once, after the last sink call, when the sink said false or after unsubscribe. */
+/* "ended" runs once, after the last sink call, when the sink said false or after unsubscribe.
+ */
 ANY_THREAD MUST_USE int event_subscribe(struct event_bus *b, char *const *filters,
 		event_sink sink, void (*ended)(void *arg), void *arg,
 		struct event_subscription **ret_subscription, struct err *err);

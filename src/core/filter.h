@@ -16,13 +16,12 @@ struct filter;
 
 /* INVALID with Go's text when a string does not parse. "filters" may be NULL or empty (then
  * everything matches); NULL-terminated. */
-MUST_USE int filter_parse(
-		char *const *filters, struct filter **ret_filter, struct err *err);
+MUST_USE int filter_parse(char *const *filters, struct filter **ret_filter, struct err *err);
 void filter_free(struct filter *f);
 DEFINE_AUTO(struct filter *, filter_free)
 
-/* Answers a field path: sets *ret_value (borrowed until the next call) and returns whether the field
- * is present. "path" has n >= 1 elements. */
+/* Answers a field path: sets *ret_value (borrowed until the next call) and returns whether the
+ * field is present. "path" has n >= 1 elements. */
 typedef bool (*filter_field)(void *object, char *const *path, size_t n, const char **ret_value);
 
 /* EXHAUSTED in err (and false) when the regular expressions take too long. */
@@ -35,5 +34,5 @@ const char *filter_pinned(const struct filter *f, const char *field);
 
 /* The usual tail of field functions: joins path[1..] with '.' and looks that label up. */
 struct labels;
-bool filter_label(
-		const struct labels *labels, char *const *path, size_t n, const char **ret_value);
+bool filter_label(const struct labels *labels, char *const *path, size_t n,
+		const char **ret_value);

@@ -43,7 +43,8 @@ struct image_store_ops {
 	int (*list)(struct image_store *self, struct ctx *ctx, char *const *filters,
 			image_each each, void *arg, struct err *err);
 	int (*create)(struct image_store *self, struct ctx *ctx, const struct image *i,
-			int64_t source_date_epoch_ns, struct image **ret_image, struct err *err);
+			int64_t source_date_epoch_ns, struct image **ret_image,
+			struct err *err);
 	int (*update)(struct image_store *self, struct ctx *ctx, const struct image *i,
 			char *const *fieldpaths, int64_t source_date_epoch_ns,
 			struct image **ret_image, struct err *err);

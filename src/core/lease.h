@@ -20,7 +20,8 @@ struct lease {
 void lease_done(struct lease *l);
 
 typedef int (*lease_each)(void *arg, const struct lease *l, struct err *err);
-typedef int (*lease_resource_each)(void *arg, const char *type, const char *id, struct err *err);
+typedef int (*lease_resource_each)(
+		void *arg, const char *type, const char *id, struct err *err);
 
 struct lease_store_ops {
 	int (*create)(struct lease_store *self, struct ctx *ctx, const char *id,

@@ -8,7 +8,8 @@
 #include "base/auto.h"
 
 struct mount_spec {
-	char *type, *source, *target; /* never NULL once filled; target is below the mount point */
+	char *type, *source,
+			*target; /* never NULL once filled; target is below the mount point */
 	char **options;
 };
 

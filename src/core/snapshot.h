@@ -70,8 +70,8 @@ struct snapshotter {
 	const struct snapshotter_ops *ops;
 };
 
-/* A new active snapshot "key" on the committed "parent" (NULL or "": empty), and how to mount it.
- * EXISTS when key is taken, NOT_FOUND when parent is not there, INVALID when it is not
+/* A new active snapshot "key" on the committed "parent" (NULL or "": empty), and how to mount
+ * it. EXISTS when key is taken, NOT_FOUND when parent is not there, INVALID when it is not
  * committed. */
 MAY_BLOCK MUST_USE int snapshot_prepare(struct snapshotter *s, struct ctx *ctx, const char *key,
 		const char *parent, const struct labels *labels, struct mounts *ret_mounts,

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door; Meson does the work. Start with "make demo".
+BUILD   ?= build
+DESTDIR ?=
+MESON   = meson
+TSAN    = TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$(CURDIR)/tools/tsan.supp"
+ASAN    = ASAN_OPTIONS="detect_leaks=1:abort_on_error=1" UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@tools/deps.sh build
+	@$(MESON) setup $(BUILD) -Dtests=false >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
+
+deps:
+	@tools/deps.sh build
+
+demo: deps all
+	@tools/demo.sh $(BUILD)
+
+build-tests: $(BUILD)/build.ninja
+	@$(MESON) configure $(BUILD) -Dtests=true
+	@ninja -C $(BUILD)
+
+test:
+	@tools/deps.sh test
+	@$(MAKE) --no-print-directory build-tests
+	@tools/test.sh $(BUILD)
+
+asan-test:
+	@tools/deps.sh test
+	@[ -e build-asan/build.ninja ] || $(MESON) setup build-asan -Db_sanitize=address,undefined -Dtests=true >/dev/null
+	@ninja -C build-asan
+	@$(ASAN) tools/test.sh build-asan unit conformance fault fuzz
+
+tsan-test:
+	@tools/deps.sh test
+	@[ -e build-tsan/build.ninja ] || $(MESON) setup build-tsan -Db_sanitize=thread -Dtests=true >/dev/null
+	@ninja -C build-tsan
+	@$(TSAN) tools/test.sh build-tsan unit conformance
+
+# Coverage-guided fuzzing with libFuzzer, FUZZ_SECONDS per target.
+fuzz:
+	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
+
+bench: all
+	@bench/run.sh $(BUILD)
+
+lint:
+	@tools/deps.sh test
+	@tools/lint.sh
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+install: all
+	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD) build-asan build-tsan build-fuzz
+
+.PHONY: all deps demo build-tests test asan-test tsan-test fuzz bench lint format install clean
