@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/cgroup.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "os/mountinfo.h"
+
+#define MAX_PROC_CGROUP	 (64 * 1024)
+#define MAX_MOUNTINFO	 (4 * 1024 * 1024)
+#define MAX_DIRS	 64
+#define MAX_NUMBER_CHARS 20
+
+enum cgroup_mode cgroup_mode_of(bool root_is_v2, bool unified_is_v2, bool exists)
+{
+	if (!exists)
+		return CGROUP_UNAVAILABLE;
+	if (root_is_v2)
+		return CGROUP_UNIFIED;
+	return unified_is_v2 ? CGROUP_HYBRID : CGROUP_LEGACY;
+}
+
+static bool is_v2(const char *path)
+{
+	struct statfs st;
+
+	return statfs(path, &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+enum cgroup_mode cgroup_mode(void)
+{
+	struct statfs st;
+
+	return cgroup_mode_of(is_v2(CGROUP_ROOT), is_v2(CGROUP_ROOT "/unified"),
+			statfs(CGROUP_ROOT, &st) == 0);
+}
+
+static bool is_clean(const char *path)
+{
+	if (path[0] != '/')
+		return false;
+	for (const char *p = path; *p != '\0'; p++) {
+		if (p[0] != '/')
+			continue;
+		if (p[1] == '/' || (p[1] == '\0' && p != path))
+			return false;
+		if (p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
+			return false;
+		if (p[1] == '.' && p[2] == '.' && (p[3] == '/' || p[3] == '\0'))
+			return false;
+	}
+	return true;
+}
+
+static void add_dir(struct cgroup *cg, const char *controller, char *own_path)
+{
+	if (cg->count >= MAX_DIRS) {
+		free(own_path);
+		return;
+	}
+	cg->dirs = xreallocarray(cg->dirs, cg->count + 1, sizeof(*cg->dirs));
+	cg->dirs[cg->count++] = (struct cgroup_dir){ xstrdup(controller), own_path };
+}
+
+/* Cuts "hierarchy:controllers:path" and moves on; false at the end. */
+static bool next_membership(char **at, char **ret_controllers, char **ret_path)
+{
+	char *line;
+
+	while (*at != NULL && (line = strsep(at, "\n")) != NULL) {
+		char *id = strsep(&line, ":"), *controllers = strsep(&line, ":");
+
+		if (id == NULL || controllers == NULL || line == NULL || !is_clean(line))
+			continue;
+		*ret_controllers = controllers;
+		*ret_path = line;
+		return true;
+	}
+	return false;
+}
+
+int cgroup_parse_v2(char *proc_cgroup, struct cgroup *out)
+{
+	char *controllers, *path;
+
+	out->unified = true;
+	while (next_membership(&proc_cgroup, &controllers, &path)) {
+		if (controllers[0] != '\0')
+			continue;
+		add_dir(out, "",
+				xasprintf(CGROUP_ROOT "%s",
+						strcmp(path, "/") == 0 ? "" : path));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; p != NULL; p = strchr(p, ',')) {
+		if (*p == ',')
+			p++;
+		if (strncmp(p, word, n) == 0 && (p[n] == ',' || p[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+struct hierarchy {
+	const char *options, *root, *target;
+};
+
+static size_t find_hierarchies(char *mountinfo, struct hierarchy *found, size_t room)
+{
+	struct mountinfo m;
+	size_t count = 0;
+
+	while (count < room && mountinfo_next(&mountinfo, &m))
+		if (strcmp(m.fstype, "cgroup") == 0)
+			found[count++] =
+					(struct hierarchy){ m.super_options, m.root, m.target };
+	return count;
+}
+
+/* In a container the mount shows a part of the hierarchy only: paths are told from its root. */
+static char *join_below(const struct hierarchy *h, const char *path)
+{
+	size_t n = strlen(h->root);
+
+	if (strcmp(h->root, "/") != 0 && strncmp(path, h->root, n) == 0 &&
+			(path[n] == '/' || path[n] == '\0'))
+		path += n;
+	return xasprintf("%s%s", h->target, strcmp(path, "/") == 0 ? "" : path);
+}
+
+int cgroup_parse_v1(char *proc_cgroup, char *mountinfo, struct cgroup *out)
+{
+	struct hierarchy found[MAX_DIRS];
+	size_t count = find_hierarchies(mountinfo, found, ARRAY_LEN(found));
+	char *controllers, *path;
+
+	out->unified = false;
+	while (next_membership(&proc_cgroup, &controllers, &path)) {
+		char *name;
+
+		while ((name = strsep(&controllers, ",")) != NULL)
+			for (size_t i = 0; *name != '\0' && i < count; i++)
+				if (has_word(found[i].options, name)) {
+					add_dir(out, name, join_below(&found[i], path));
+					break;
+				}
+	}
+	return out->count == 0 ? -ENOENT : 0;
+}
+
+int cgroup_of_pid(pid_t pid, struct cgroup *out)
+{
+	AUTO_BUF struct buf members = { .limit = MAX_PROC_CGROUP };
+	AUTO_BUF struct buf mounts = { .limit = MAX_MOUNTINFO };
+	char name[64];
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
+	rc = io_read_file(AT_FDCWD, name, &members);
+	if (rc < 0)
+		return rc;
+	if (members.size == 0)
+		return -ENOENT;
+	if (cgroup_mode() == CGROUP_UNIFIED)
+		return cgroup_parse_v2(members.data, out);
+	rc = mountinfo_read(&mounts);
+	if (rc < 0)
+		return rc;
+	if (mounts.size == 0)
+		return -ENOENT;
+	return cgroup_parse_v1(members.data, mounts.data, out);
+}
+
+void cgroup_done(struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->count; i++) {
+		free(cg->dirs[i].controller);
+		free(cg->dirs[i].path);
+	}
+	free(cg->dirs);
+	*cg = (struct cgroup){ 0 };
+}
+
+const char *cgroup_path(const struct cgroup *cg, const char *controller)
+{
+	for (size_t i = 0; i < cg->count; i++)
+		if (cg->unified || strcmp(cg->dirs[i].controller, controller) == 0)
+			return cg->dirs[i].path;
+	return NULL;
+}
+
+int cgroup_read(const struct cgroup *cg, const char *controller, const char *file,
+		struct buf *out)
+{
+	const char *path = cgroup_path(cg, controller);
+	AUTO_FREE char *name = NULL;
+
+	if (path == NULL)
+		return -ENOENT;
+	name = xasprintf("%s/%s", path, file);
+	return io_read_file(AT_FDCWD, name, out);
+}
+
+static int write_text(const char *path, const char *text)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return io_write_all(fd, text, strlen(text));
+}
+
+static int add_to(const char *hierarchy, const char *group, const char *pid)
+{
+	AUTO_FREE char *procs = xasprintf("%s%s/cgroup.procs", hierarchy, group);
+
+	return write_text(procs, pid);
+}
+
+static int add_pid_v1(const char *group, const char *pid)
+{
+	AUTO_BUF struct buf text = { .limit = MAX_MOUNTINFO };
+	struct hierarchy found[MAX_DIRS];
+	int rc = mountinfo_read(&text), moved = 0;
+	size_t count;
+
+	if (rc < 0)
+		return rc;
+	if (text.size == 0)
+		return -ENOENT;
+	count = find_hierarchies(text.data, found, ARRAY_LEN(found));
+	for (size_t i = 0; i < count; i++) {
+		rc = add_to(found[i].target, group, pid);
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+		moved += rc == 0;
+	}
+	return moved == 0 ? -ENOENT : 0;
+}
+
+int cgroup_add_pid(const char *group, pid_t pid)
+{
+	char text[16];
+
+	if (!is_clean(group))
+		return -EINVAL;
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	if (cgroup_mode() == CGROUP_UNIFIED)
+		return add_to(CGROUP_ROOT, group, text);
+	return add_pid_v1(group, text);
+}
+
+/* "cpu io memory\n" becomes "+cpu +io +memory". */
+static int root_controllers(struct buf *out)
+{
+	AUTO_BUF struct buf list = { .limit = 4096 };
+	int rc = io_read_file(AT_FDCWD, CGROUP_ROOT "/cgroup.controllers", &list);
+	char *at, *name;
+
+	if (rc < 0)
+		return rc;
+	at = list.data;
+	while (at != NULL && (name = strsep(&at, " \n")) != NULL)
+		if (*name != '\0')
+			buf_addf(out, "%s+%s", out->size == 0 ? "" : " ", name);
+	return out->size == 0 ? -ENOENT : 0;
+}
+
+int cgroup_enable_controllers(const struct cgroup *cg)
+{
+	AUTO_BUF struct buf all = { .limit = 8192 };
+	size_t at = strlen(CGROUP_ROOT);
+	const char *path;
+	int rc;
+
+	if (!cg->unified || cg->count == 0)
+		return 0;
+	rc = root_controllers(&all);
+	if (rc < 0)
+		return rc;
+	path = cg->dirs[0].path;
+	while (path[at] == '/') {
+		AUTO_FREE char *file = xasprintf("%.*s/cgroup.subtree_control", (int)at, path);
+
+		rc = write_text(file, all.data);
+		at += 1 + strcspn(path + at + 1, "/");
+	}
+	return rc;
+}
+
+static bool parse_digits(const char *text, size_t size, uint64_t *ret)
+{
+	char digits[MAX_NUMBER_CHARS + 1];
+
+	if (size == 3 && memcmp(text, "max", 3) == 0) {
+		*ret = UINT64_MAX;
+		return true;
+	}
+	if (size == 0 || size > MAX_NUMBER_CHARS)
+		return false;
+	memcpy(digits, text, size);
+	digits[size] = '\0';
+	return str_u64(digits, ret);
+}
+
+bool cgroup_next_pair(const char **at, struct cgroup_pair *ret)
+{
+	while (**at != '\0') {
+		size_t line = strcspn(*at, "\n"), key = strcspn(*at, " \n");
+		const char *text = *at;
+
+		*at += line + (text[line] == '\n');
+		if (key >= line || !parse_digits(text + key + 1, line - key - 1, &ret->value))
+			continue;
+		ret->key = text;
+		ret->key_size = key;
+		return true;
+	}
+	return false;
+}
+
+bool cgroup_pair_is(const struct cgroup_pair *p, const char *key)
+{
+	return strlen(key) == p->key_size && memcmp(p->key, key, p->key_size) == 0;
+}
+
+bool cgroup_parse_number(const char *text, uint64_t *ret)
+{
+	return parse_digits(text, strcspn(text, " \n"), ret);
+}

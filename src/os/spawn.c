@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+
+#define CHILD_STACK (64 * 1024)
+
+struct birth {
+	const struct spawn *s;
+	pid_t parent;
+	int error; /* written by the child in our memory */
+};
+
+/* Between clone and exec: system calls only, since the parent's memory is shared. */
+static int place_fds(const struct spawn *s)
+{
+	int high[SPAWN_MAX_FDS];
+	int first = (int)s->fd_count;
+
+	/* Out of the way first: a source may be the number of another target. */
+	for (size_t i = 0; i < s->fd_count; i++) {
+		if (s->fds[i] >= 0)
+			high[i] = fcntl(s->fds[i], F_DUPFD, first);
+		else
+			high[i] = open("/dev/null", O_RDWR);
+		if (high[i] >= 0 && high[i] < first) {
+			int low = high[i];
+
+			high[i] = fcntl(low, F_DUPFD, first);
+			(void)close(low);
+		}
+		if (high[i] < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < s->fd_count; i++)
+		if (dup2(high[i], (int)i) < 0)
+			return -1;
+	return close_range((unsigned)first, ~0U, 0);
+}
+
+static void default_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			(void)sigaction(sig, &dfl, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int be_born(struct birth *b)
+{
+	const struct spawn *s = b->s;
+
+	if (s->death_signal != 0) {
+		if (prctl(PR_SET_PDEATHSIG, s->death_signal) < 0)
+			return -1;
+		if (getppid() != b->parent)
+			_exit(127); /* it died before it could be noticed */
+	}
+	if (s->new_group && setpgid(0, 0) < 0)
+		return -1;
+	if (s->cwd != NULL && chdir(s->cwd) < 0 && errno != ENOENT)
+		return -1;
+	if (place_fds(s) < 0)
+		return -1;
+	default_signals();
+	return execve(s->path, s->argv, s->envp == NULL ? environ : s->envp);
+}
+
+static int child_main(void *arg)
+{
+	struct birth *b = arg;
+
+	(void)be_born(b);
+	b->error = errno;
+	_exit(127);
+}
+
+int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
+{
+	struct birth b = { .s = s, .parent = getpid() };
+	AUTO_CLOSE int pidfd = -1;
+	sigset_t all, before;
+	void *stack;
+	pid_t pid;
+	int saved;
+
+	assert(s->fd_count >= 3 && s->fd_count <= SPAWN_MAX_FDS);
+	stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED)
+		return -errno;
+	/* A handler of ours must not run in the child, on memory that is ours. */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	pid = clone(child_main, (char *)stack + CHILD_STACK,
+			CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &b, &pidfd);
+	saved = errno;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)munmap(stack, CHILD_STACK);
+	if (pid < 0)
+		return -saved;
+	if (b.error != 0) {
+		(void)waitpid(pid, NULL, 0);
+		return -b.error;
+	}
+	*ret_pid = pid;
+	if (ret_pidfd != NULL)
+		*ret_pidfd = take_fd(&pidfd);
+	return 0;
+}
+
+static int check_executable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+		return -EACCES;
+	return 0;
+}
+
+int spawn_find(const char *name, const char *path, char **ret_path)
+{
+	int worst = -ENOENT;
+
+	if (strchr(name, '/') != NULL) {
+		int rc = check_executable(name);
+
+		if (rc == 0)
+			*ret_path = xstrdup(name);
+		return rc;
+	}
+	while (path != NULL && *path != '\0') {
+		size_t n = strcspn(path, ":");
+		AUTO_FREE char *try = xasprintf(
+				"%.*s/%s", n == 0 ? 1 : (int)n, n == 0 ? "." : path, name);
+		int rc = check_executable(try);
+
+		if (rc == 0) {
+			*ret_path = take_ptr(try);
+			return 0;
+		}
+		if (rc == -EACCES)
+			worst = rc;
+		path += n;
+		if (*path == ':')
+			path++;
+	}
+	return worst;
+}
