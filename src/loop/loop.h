@@ -34,17 +34,21 @@ enum loop_events {
 MUST_USE struct loop *loop_new(void);
 void loop_free(struct loop *l); /* runs what was posted, closes all handles; NULL is fine */
 
-/* Marks the calling thread as this loop's and serves until loop_stop(). */
+/* Marks the calling thread as a loop thread (base/thread.h) and serves until loop_stop(). */
 void loop_run(struct loop *l);
-/* Serves what is ready; waits at most timeout_ms for something (0: not at all, -1: for ever). */
+/* Serves what is ready; waits at most timeout_ms for something (0: not at all, -1: for ever).
+ * Marks nothing: a process with one thread (the shim) calls this over and over. */
 void loop_run_once(struct loop *l, int timeout_ms);
 ANY_THREAD void loop_stop(struct loop *l);
+/* True inside the callbacks of this loop: the calling thread is the one that drives it. */
+ANY_THREAD bool loop_is_mine(const struct loop *l);
 
 /* Hands work over to the loop thread; in order per posting thread. */
 ANY_THREAD void loop_post(struct loop *l, struct loop_task *task);
 
-/* Watches a pollable descriptor (not regular files); level-triggered. The caller keeps the
- * descriptor and closes it only after loop_watch_free(). */
+/* Watches a pollable descriptor and makes it non-blocking; level-triggered, but HANGUP is told
+ * once. NULL with errno for what cannot be polled (EPERM: regular files) or is watched already
+ * (EEXIST). The caller keeps the descriptor and closes it only after loop_watch_free(). */
 ON_LOOP MUST_USE struct loop_watch *loop_watch_new(struct loop *l, int fd, int events,
 		void (*ready)(void *arg, int events), void *arg);
 ON_LOOP void loop_watch_set(struct loop_watch *w, int events); /* 0: pause */
@@ -56,11 +60,13 @@ ON_LOOP MUST_USE struct loop_timer *loop_timer_new(
 ON_LOOP void loop_timer_set(struct loop_timer *t, int64_t delay_ms);
 ON_LOOP void loop_timer_free(struct loop_timer *t);
 
-/* The signal must be blocked in every thread (block it before the first one starts). */
+/* The signal must be blocked in every thread (block it before the first one starts). One
+ * handler per signal, until the loop ends. 0 or -errno. */
 ON_LOOP MUST_USE int loop_signal(
 		struct loop *l, int signo, void (*got)(void *arg, int signo), void *arg);
 
 /* Tells when the child behind pidfd ended, and takes the descriptor over. The wait status is as
- * waitid() reports it: exit code, or 128 + signal. Children are reaped here. */
+ * waitid() reports it: exit code, or 128 + signal; 255 if somebody else reaped it. Children are
+ * reaped here. 0 or -errno. */
 ON_LOOP MUST_USE int loop_child(struct loop *l, int own_pidfd,
 		void (*ended)(void *arg, int exit_status), void *arg);
