@@ -28,6 +28,8 @@ typedef bool (*filter_field)(void *object, char *const *path, size_t n, const ch
 bool filter_match(struct filter *f, filter_field field, void *object, struct err *err);
 /* True when every object matches. */
 bool filter_is_all(const struct filter *f);
+/* True when matching may take long, so that the loop had better leave it to a worker. */
+bool filter_has_regex(const struct filter *f);
 /* If each alternative pins "path" to one value by "==", returns that value for the only
  * alternative (for index look-ups such as name==x), else NULL. */
 const char *filter_pinned(const struct filter *f, const char *field);
