@@ -94,8 +94,10 @@ static int scan_word(struct json_scan *s, const char *word, struct err *err)
 
 static int scan_members(struct json_scan *s, char end, struct err *err)
 {
-	if (json_scan_take(s, end))
+	if (json_scan_peek(s) == end) {
+		s->at++;
 		return 0;
+	}
 	do {
 		if (end == '}') {
 			if (json_scan_string(s, err) < 0)

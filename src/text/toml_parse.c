@@ -7,8 +7,8 @@
 #include "text/toml_priv.h"
 
 /* Just enough of TOML's lexis to tell names and brackets from strings and comments, and to know
- * how deep the tree would get: parts of the header, of the names whose values are open, and of
- * the name being read. */
+ * how deep the tree would get: the parts of the header, of the names whose values are open,
+ * and of the name being read. */
 struct scan {
 	const char *data;
 	size_t size;
@@ -16,12 +16,13 @@ struct scan {
 	uint32_t line;
 	bool in_header;
 	bool line_has_text;
-	size_t header_dots;
-	size_t dots;	  /* of the name being read */
-	size_t name_dots; /* of the name whose value comes next */
-	size_t held_dots; /* of all names whose values are open */
-	size_t open;	  /* brackets */
-	size_t dots_at[TOML_MAX_DEPTH + 1];
+	bool is_odd; /* a character that has no place in TOML */
+	size_t header_parts;
+	size_t dots;	   /* in the name being read */
+	size_t name_parts; /* of the name whose value comes next, 0 while a name is read */
+	size_t held_parts; /* of all names whose values are open */
+	size_t open;	   /* brackets */
+	size_t parts_at[TOML_MAX_DEPTH + 1];
 };
 
 static bool looking_at(const struct scan *s, const char *text)
@@ -31,10 +32,21 @@ static bool looking_at(const struct scan *s, const char *text)
 	return s->size - s->at >= len && memcmp(s->data + s->at, text, len) == 0;
 }
 
+/* What the C++ parser may take for the end of a line, and TOML does not. */
+static bool is_odd_line_end(const struct scan *s)
+{
+	unsigned char c = (unsigned char)s->data[s->at];
+
+	if (c < 0x20)
+		return c != '\t' && c != '\n' && !(c == '\r' && looking_at(s, "\r\n"));
+	return c == 0x7f || looking_at(s, "\xc2\x85") || looking_at(s, "\xe2\x80\xa8") ||
+	       looking_at(s, "\xe2\x80\xa9");
+}
+
 static void skip_comment(struct scan *s)
 {
-	while (s->at < s->size && s->data[s->at] != '\n')
-		s->at++;
+	for (; s->at < s->size && s->data[s->at] != '\n'; s->at++)
+		s->is_odd = s->is_odd || is_odd_line_end(s);
 }
 
 /* On one line; a missing end is the parser's to report. */
@@ -68,10 +80,10 @@ static void skip_long_string(struct scan *s, const char *quotes)
 static void end_line(struct scan *s)
 {
 	if (s->in_header)
-		s->header_dots = s->dots;
+		s->header_parts = s->dots + 1;
 	s->in_header = false;
 	s->line_has_text = false;
-	s->dots = s->name_dots = 0;
+	s->dots = s->name_parts = 0;
 	s->line++;
 }
 
@@ -81,14 +93,14 @@ static void open_bracket(struct scan *s)
 		return;
 	if (!s->line_has_text && s->open == 0 && s->data[s->at] == '[') {
 		s->in_header = true;
-		s->header_dots = 0;
+		s->header_parts = 0;
 		return;
 	}
 	if (s->open <= TOML_MAX_DEPTH)
-		s->dots_at[s->open] = s->name_dots;
+		s->parts_at[s->open] = s->name_parts;
 	s->open++;
-	s->held_dots += s->name_dots;
-	s->dots = s->name_dots = 0;
+	s->held_parts += s->name_parts;
+	s->dots = s->name_parts = 0;
 }
 
 static void close_bracket(struct scan *s)
@@ -96,8 +108,8 @@ static void close_bracket(struct scan *s)
 	if (s->in_header || s->open == 0)
 		return;
 	s->open--;
-	s->held_dots -= s->dots_at[s->open];
-	s->dots = s->name_dots = 0;
+	s->held_parts -= s->parts_at[s->open];
+	s->dots = s->name_parts = 0;
 }
 
 static void scan_byte(struct scan *s, char c)
@@ -118,15 +130,16 @@ static void scan_byte(struct scan *s, char c)
 		close_bracket(s);
 		break;
 	case '=':
-		s->name_dots = s->dots;
+		s->name_parts = s->dots + 1;
 		s->dots = 0;
 		break;
 	case ',':
-		s->dots = s->name_dots = 0;
+		s->dots = s->name_parts = 0;
 		break;
 	default:
 		break;
 	}
+	s->is_odd = s->is_odd || (unsigned char)c >= 0x80 || is_odd_line_end(s);
 	s->line_has_text = s->line_has_text || strchr("\n\r\t ", c) == NULL;
 	s->at++;
 }
@@ -151,6 +164,13 @@ static void scan_token(struct scan *s)
 		scan_byte(s, c);
 }
 
+static size_t parts_so_far(const struct scan *s)
+{
+	size_t last = s->name_parts > 0 ? s->name_parts : s->dots + 1;
+
+	return s->header_parts + s->held_parts + last;
+}
+
 int toml_check_depth(const char *data, size_t size, struct toml_fault *fault)
 {
 	struct scan s = { .data = data, .size = size, .line = 1 };
@@ -159,10 +179,12 @@ int toml_check_depth(const char *data, size_t size, struct toml_fault *fault)
 		const char *what = NULL;
 
 		scan_token(&s);
-		if (s.header_dots + s.held_dots + s.name_dots + s.dots >= TOML_MAX_PATH)
+		if (parts_so_far(&s) > TOML_MAX_PATH)
 			what = "name has too many parts";
 		else if (s.open > TOML_MAX_DEPTH)
 			what = "values are nested too deeply";
+		else if (s.is_odd)
+			what = "unexpected character";
 		if (what == NULL)
 			continue;
 		*fault = (struct toml_fault){ .line = s.line, .column = 1 };
