@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/timestamp.h"
+#include "core/image.h"
+#include "services/services_priv.h"
+#include "wire/wire_image.h"
+#include "wire/wire_map.h"
+
+static struct image_store *store_of(void *self)
+{
+	return ((struct images_service *)self)->store;
+}
+
+static enum call_fate get(struct call *call, void *self, const struct ProtobufCMessage *request,
+		struct err *err)
+{
+	const Images__GetImageRequest *r = (const void *)request;
+	Images__GetImageResponse answer = IMAGES__GET_IMAGE_RESPONSE__INIT;
+	AUTO(image_free) struct image *i = NULL;
+
+	if (image_get(store_of(self), ctx_of(call), r->name, &i, err) < 0)
+		return CALL_FAILED;
+	answer.image = wire_image_out(call_arena(call), i);
+	return call_answer(call, &answer.base, err);
+}
+
+static int gather_image(void *arg, const struct image *i, struct err *err)
+{
+	struct gather *g = arg;
+
+	return gather_add(g, &wire_image_out(g->arena, i)->base, err);
+}
+
+static enum call_fate list(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	const Images__ListImagesRequest *r = (const void *)request;
+	Images__ListImagesResponse answer = IMAGES__LIST_IMAGES_RESPONSE__INIT;
+	struct gather g = { .arena = call_arena(call) };
+	char **filters = wire_strv_in(g.arena, r->n_filters, r->filters);
+
+	if (image_list(store_of(self), ctx_of(call), filters, gather_image, &g, err) < 0)
+		return CALL_FAILED;
+	answer.images = (Images__Image **)g.items;
+	answer.n_images = g.count;
+	return call_answer(call, &answer.base, err);
+}
+
+/* 0 is "none"; a client that asks for 1970 exactly gets the next nanosecond. */
+static int64_t epoch_of(const Google__Protobuf__Timestamp *ts)
+{
+	int64_t ns = timestamp_ns(ts);
+
+	return ts != NULL && ns == 0 ? 1 : ns;
+}
+
+static enum call_fate create(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	const Images__CreateImageRequest *r = (const void *)request;
+	Images__CreateImageResponse answer = IMAGES__CREATE_IMAGE_RESPONSE__INIT;
+	AUTO(image_free) struct image *made = NULL;
+	struct image i;
+
+	if (r->image == NULL)
+		return refuse_absent("image", err);
+	i = wire_image_in(call_arena(call), r->image);
+	if (image_create(store_of(self), ctx_of(call), &i, epoch_of(r->source_date_epoch),
+			    &made, err) < 0)
+		return CALL_FAILED;
+	answer.image = wire_image_out(call_arena(call), made);
+	return call_answer(call, &answer.base, err);
+}
+
+static enum call_fate update(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	const Images__UpdateImageRequest *r = (const void *)request;
+	Images__UpdateImageResponse answer = IMAGES__UPDATE_IMAGE_RESPONSE__INIT;
+	AUTO(image_free) struct image *made = NULL;
+	struct image i;
+
+	if (r->image == NULL)
+		return refuse_absent("image", err);
+	i = wire_image_in(call_arena(call), r->image);
+	if (image_update(store_of(self), ctx_of(call), &i,
+			    wire_mask_in(call_arena(call), r->update_mask),
+			    epoch_of(r->source_date_epoch), &made, err) < 0)
+		return CALL_FAILED;
+	answer.image = wire_image_out(call_arena(call), made);
+	return call_answer(call, &answer.base, err);
+}
+
+static enum call_fate delete (struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err) {
+	const Images__DeleteImageRequest *r = (const void *)request;
+	const char *digest = r->target == NULL ? NULL : r->target->digest;
+
+	return answer_done(call,
+			image_remove(store_of(self), ctx_of(call), r->name, digest, r->sync,
+					err),
+			err);
+}
+
+static const struct rpc_method methods[] = {
+	UNARY("Get", RPC_ON_LOOP, images__get_image_request, images__get_image_response, get),
+	UNARY("List", RPC_ON_LOOP, images__list_images_request, images__list_images_response,
+			list),
+	UNARY("Create", RPC_ON_WORKER, images__create_image_request,
+			images__create_image_response, create),
+	UNARY("Update", RPC_ON_WORKER, images__update_image_request,
+			images__update_image_response, update),
+	TO_EMPTY("Delete", RPC_ON_WORKER, images__delete_image_request, delete),
+};
+
+const struct rpc_service images_service = { "containerd.services.images.v1.Images", methods,
+	ARRAY_LEN(methods) };

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gRPC services over core: a table of methods each, and what its handlers work on. Whoever
+ * sets up the server fills the struct (which must outlive the server) and passes both to
+ * rpc_server_add().
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "rpc/call.h"
+
+struct container_store;
+struct content_store;
+struct differ;
+struct event_bus;
+struct image_store;
+struct lease_store;
+struct namespace_store;
+struct snapshotter;
+struct task_service;
+
+struct containers_service {
+	struct container_store *store;
+};
+extern const struct rpc_service containers_service;
+
+struct images_service {
+	struct image_store *store;
+};
+extern const struct rpc_service images_service;
+
+struct namespaces_service {
+	struct namespace_store *store;
+};
+extern const struct rpc_service namespaces_service;
+
+struct leases_service {
+	struct lease_store *store;
+};
+extern const struct rpc_service leases_service;
+
+/* Snapshotters by the name that requests carry; the table is borrowed. */
+struct named_snapshotter {
+	const char *name;
+	struct snapshotter *snapshotter;
+};
+struct snapshots_service {
+	const struct named_snapshotter *list;
+	size_t count;
+};
+extern const struct rpc_service snapshots_service;
+
+struct content_service {
+	struct content_store *store;
+};
+extern const struct rpc_service content_service;
+
+/* Both over the same bus: what clients see, and what shims report to (ttrpc). */
+struct events_service {
+	struct event_bus *bus;
+};
+extern const struct rpc_service events_service;
+extern const struct rpc_service shim_events_service;
+
+/* Differs in the order they are tried; the next one is asked when one says UNIMPLEMENTED. */
+struct diff_service {
+	struct differ *const *differs;
+	size_t count;
+	bool sync_fs; /* for every Apply, whatever the request says */
+};
+extern const struct rpc_service diff_service;
+
+struct tasks_service {
+	struct task_service *tasks;
+};
+extern const struct rpc_service tasks_service;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every service file here begins with. */
+#pragma once
+
+#include "api/arena.h"
+#include "api/pb/empty.pb-c.h"
+#include "base/ctx.h"
+#include "base/err.h"
+#include "rpc/call.h"
+#include "services/services.h"
+
+/* Rows of a method table; request and response are prefixes of generated messages. */
+#define METHOD(name, kind, where, request, response, handler)                                  \
+	{                                                                                      \
+		name, &request##__descriptor, &response##__descriptor, kind, where, handler    \
+	}
+#define UNARY(name, where, request, response, handler)                                         \
+	METHOD(name, RPC_UNARY, where, request, response, handler)
+#define TO_EMPTY(name, where, request, handler)                                                \
+	METHOD(name, RPC_UNARY, where, request, google__protobuf__empty, handler)
+#define SERVER_STREAM(name, where, request, response, handler)                                 \
+	METHOD(name, RPC_SERVER_STREAM, where, request, response, handler)
+
+/* The modules of core do not change a ctx; they only do not say so. */
+static inline struct ctx *ctx_of(const struct call *call)
+{
+	return (struct ctx *)call_ctx(call);
+}
+
+/* The end of handlers that answer google.protobuf.Empty: rc is what core returned. */
+static inline enum call_fate answer_done(struct call *call, int rc, struct err *err)
+{
+	return rc < 0 ? CALL_FAILED : call_answer_empty(call, err);
+}
+
+/* INVALID for a message that the original would crash without (reference 01 §3.1). */
+enum call_fate refuse_absent(const char *what, struct err *err);
+
+/*
+ * Messages of an answer, gathered while core walks its records. They live in the call's arena
+ * and are bounded, because a walk goes on whatever the peer can still take.
+ */
+struct gather {
+	struct arena *arena;
+	void **items;
+	size_t count, room;
+	size_t bytes;
+};
+
+/* Adds a message that is already in the arena. EXHAUSTED when the answer gets absurd. */
+MUST_USE int gather_add(
+		struct gather *g, const struct ProtobufCMessage *message, struct err *err);
