@@ -7,6 +7,12 @@
 #define NORETURN	       __attribute__((noreturn))
 #define UNUSED		       __attribute__((unused))
 
+/* Drops a result that must be used, on purpose: say why next to it. */
+#define IGNORE(call)                                                                           \
+	do {                                                                                   \
+		__typeof__(call) ignored_ UNUSED = (call);                                     \
+	} while (0)
+
 /* Thread tags. ON_LOOP: only on a loop thread. MAY_BLOCK: anywhere but there. */
 #define ON_LOOP
 #define MAY_BLOCK

@@ -2,6 +2,7 @@
 /* Time in nanoseconds. Wall time counts from 1970 UTC; durations use the monotonic clock. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -23,3 +24,6 @@ void clock_format(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);
 
 /* Go's RFC3339Nano: the same without trailing zeros of the fraction ("…:05Z" if none). */
 void clock_format_short(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);
+
+/* Reads RFC 3339 with any fraction and offset; false on anything else. */
+MUST_USE bool clock_parse(const char *text, int64_t *ret_wall_ns);

@@ -3,6 +3,7 @@
 #include "unit/unit.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,6 +200,45 @@ static void replacing_a_file_is_all_or_nothing(void **state)
 	assert_int_equal(rmdir(dir), 0); /* no temporary file is left */
 }
 
+static void times_are_read_with_any_fraction_and_offset(void **state)
+{
+	char text[CLOCK_TEXT_SIZE];
+	int64_t ns;
+
+	assert_true(clock_parse("1970-01-01T00:00:00Z", &ns));
+	assert_true(ns == 0);
+	assert_true(clock_parse("2024-05-06T07:08:09.123456789+02:00", &ns));
+	assert_true(ns == INT64_C(1714972089123456789));
+	assert_true(clock_parse("1969-12-31T18:59:59.5-05:00", &ns));
+	assert_true(ns == -500 * NS_PER_MS);
+	assert_true(clock_parse("2000-02-29T23:59:60.1234567891234Z", &ns));
+	clock_format(ns, text);
+	assert_string_equal(text, "2000-03-01T00:00:00.123456789Z");
+	assert_true(clock_parse("0001-01-01T00:00:00Z", &ns));
+	assert_true(ns == CLOCK_UNSET);
+	for (int year = 1700; year < 2250; year++) {
+		char back[CLOCK_TEXT_SIZE];
+
+		(void)snprintf(text, sizeof(text), "%04d-03-01T12:30:45.000000001Z", year);
+		assert_true(clock_parse(text, &ns));
+		clock_format(ns, back);
+		assert_string_equal(back, text);
+	}
+}
+
+static void other_times_are_refused(void **state)
+{
+	static const char *const bad[] = { "", "2024", "2024-05-06", "2024-05-06 07:08:09Z",
+		"2024-05-06T07:08:09", "2024-13-06T07:08:09Z", "2024-05-32T07:08:09Z",
+		"2024-05-06T24:08:09Z", "2024-05-06T07:08:09.Z", "2024-05-06T07:08:09Zx",
+		"2024-05-06T07:08:09+2:00", "2024-05-06T07:08:09+24:00", "9999-05-06T07:08:09Z",
+		"-024-05-06T07:08:09Z" };
+	int64_t ns;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(clock_parse(bad[i], &ns));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +253,8 @@ int main(void)
 		TEST(log_lines_look_like_containerds),
 		TEST(level_names_are_the_originals),
 		TEST(replacing_a_file_is_all_or_nothing),
+		TEST(times_are_read_with_any_fraction_and_offset),
+		TEST(other_times_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
