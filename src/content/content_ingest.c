@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writers: bytes on their way into the store, kept under a ref until their digest is known. */
+#include "content/content_priv.h"
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/ctx.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "os/fs.h"
+#include "os/fsverity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct ingest {
+	struct content_writer base;
+	struct content_local *store;
+	struct content_status status;
+	int dir_fd, fd;
+	struct digester *digester; /* of the bytes so far, sha256 */
+	bool locked;
+	bool ended; /* committed, or a commit failed */
+};
+
+static void ingest_free(struct ingest *in)
+{
+	if (in == NULL)
+		return;
+	if (in->locked)
+		ref_unlock(&in->store->locks, in->status.ref);
+	close_fd(&in->fd);
+	close_fd(&in->dir_fd);
+	digester_free(in->digester);
+	content_status_done(&in->status);
+	free(in);
+}
+DEFINE_AUTO(struct ingest *, ingest_free)
+
+static int check_open(const struct ingest *in, struct err *err)
+{
+	if (in->ended)
+		return err_set(err, ERR_PRECONDITION, "ingest %s: writer is closed",
+				in->status.ref);
+	return 0;
+}
+
+static int ingest_append(
+		struct content_writer *self, const void *data, size_t size, struct err *err)
+{
+	struct ingest *in = container_of(self, struct ingest, base);
+	const char *p = data;
+
+	if (check_open(in, err) < 0)
+		return -1;
+	while (size > 0) {
+		ssize_t n = pwrite(in->fd, p, size, in->status.offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "write ingest %s", in->status.ref);
+		digester_add(in->digester, p, (size_t)n);
+		in->status.offset += n;
+		p += n;
+		size -= (size_t)n;
+	}
+	in->status.updated_ns = clock_wall_ns();
+	return 0;
+}
+
+static void restart_digest(struct ingest *in)
+{
+	digester_free(in->digester);
+	in->digester = digester_new(DIGEST_SHA256);
+}
+
+static int ingest_truncate(struct content_writer *self, struct err *err)
+{
+	struct ingest *in = container_of(self, struct ingest, base);
+
+	if (check_open(in, err) < 0)
+		return -1;
+	if (ftruncate(in->fd, 0) < 0)
+		return err_sys(err, errno, "truncate ingest %s", in->status.ref);
+	in->status.offset = 0;
+	in->status.updated_ns = clock_wall_ns();
+	restart_digest(in);
+	return 0;
+}
+
+static int ingest_status(struct content_writer *self, struct content_status *ret_status,
+		char digest[DIGEST_TEXT_SIZE], struct err *err)
+{
+	struct ingest *in = container_of(self, struct ingest, base);
+
+	*ret_status = in->status;
+	ret_status->ref = xstrdup(in->status.ref);
+	digester_text(in->digester, digest);
+	return 0;
+}
+
+int hash_file(int fd, struct digester *d, int64_t *ret_size, struct ctx *ctx, struct err *err)
+{
+	static const size_t block = 1 << 20;
+	AUTO_FREE char *data = xmalloc(block);
+	int64_t at = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (ctx_done(ctx, err))
+			return -1;
+		n = io_pread_full(fd, data, block, (uint64_t)at);
+		if (n < 0)
+			return err_sys(err, (int)-n, "read");
+		digester_add(d, data, (size_t)n);
+		at += n;
+		if ((size_t)n < block)
+			break;
+	}
+	*ret_size = at;
+	return 0;
+}
+
+static int check_size(const struct ingest *in, int64_t size, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(in->fd, &st) < 0)
+		return err_sys(err, errno, "stat ingest %s", in->status.ref);
+	if (st.st_size != in->status.offset)
+		return err_set(err, ERR_DATA_LOSS, "ingest %s has %lld bytes of %lld",
+				in->status.ref, (long long)st.st_size,
+				(long long)in->status.offset);
+	if (size > 0 && st.st_size != size)
+		return err_set(err, ERR_PRECONDITION,
+				"unexpected commit size %lld, expected %lld",
+				(long long)st.st_size, (long long)size);
+	return 0;
+}
+
+/* The digest to store under: sha256, or what was expected in its own algorithm. */
+static int check_sum(struct ingest *in, struct ctx *ctx, const char *expected,
+		char digest[DIGEST_TEXT_SIZE], struct err *err)
+{
+	AUTO(digester_free) struct digester *other = NULL;
+	enum digest_alg alg = DIGEST_SHA256;
+	int64_t size;
+
+	if (!str_is_empty(expected) && digest_check(expected, &alg, err) < 0)
+		return -1;
+	if (alg == DIGEST_SHA256) {
+		digester_text(in->digester, digest);
+	} else {
+		other = digester_new(alg);
+		if (hash_file(in->fd, other, &size, ctx, err) < 0)
+			return err_wrap(err, "ingest %s", in->status.ref);
+		digester_text(other, digest);
+	}
+	if (!str_is_empty(expected) && !str_eq(digest, expected))
+		return err_set(err, ERR_PRECONDITION,
+				"unexpected commit digest %s, expected %s", digest, expected);
+	return 0;
+}
+
+/* A directory made a moment ago is no more durable than what is in it. */
+static int open_target_dir(struct content_local *store, const char *digest, int *ret_fd)
+{
+	AUTO_FREE char *path = blob_path(digest);
+	int fd, rc;
+
+	*strrchr(path, '/') = '\0';
+	fd = fs_open_dir(store->root_fd, path);
+	if (fd == -ENOENT) {
+		rc = fs_make_dirs(store->root_fd, path, 0755);
+		if (rc == 0)
+			rc = fs_sync_dir(store->root_fd, "blobs");
+		if (rc == 0)
+			rc = fs_sync_dir(store->root_fd, ".");
+		if (rc < 0)
+			return rc;
+		fd = fs_open_dir(store->root_fd, path);
+	}
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Whether the blob is there already, and whole: a damaged one is to be replaced. */
+static bool has_good_blob(int dir_fd, const char *digest, int64_t size, struct ctx *ctx)
+{
+	AUTO_CLOSE int fd =
+			openat(dir_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO(digester_free) struct digester *d = NULL;
+	AUTO_ERR struct err ignored = { 0 };
+	char actual[DIGEST_TEXT_SIZE];
+	enum digest_alg alg;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != size)
+		return false;
+	if (digest_check(digest, &alg, &ignored) < 0)
+		return false;
+	d = digester_new(alg);
+	if (hash_file(fd, d, &size, ctx, &ignored) < 0)
+		return false;
+	digester_text(d, actual);
+	return str_eq(actual, digest);
+}
+
+static void remove_ingest(struct ingest *in)
+{
+	char path[INGEST_PATH_SIZE];
+
+	/* A failure leaves garbage that a later writer of the ref, or an abort, removes. */
+	ingest_path(in->status.ref, path);
+	IGNORE(fs_remove_all(in->store->root_fd, path));
+}
+
+/* Data first, then the name, then the directory: whoever sees the blob sees all of it. */
+static int publish(struct ingest *in, int dir_fd, const char *digest, struct err *err)
+{
+	const char *hex = digest_hex(digest);
+	struct stat st;
+
+	if (fstat(in->fd, &st) < 0 || fchmod(in->fd, st.st_mode & 0777 & ~0333u) < 0 ||
+			futimens(in->fd, NULL) < 0)
+		return err_sys(err, errno, "seal ingest %s", in->status.ref);
+	if (fsync(in->fd) < 0)
+		return err_sys(err, errno, "sync ingest %s", in->status.ref);
+	if (renameat(in->dir_fd, "data", dir_fd, hex) < 0) {
+		if (errno == ENOENT)
+			return err_set(err, ERR_NOT_FOUND, "ingest %s", in->status.ref);
+		return err_sys(err, errno, "rename ingest %s to %s", in->status.ref, digest);
+	}
+	if (fsync(dir_fd) < 0)
+		return err_sys(err, errno, "sync directory of %s", digest);
+	return 0;
+}
+
+static void seal_with_verity(int dir_fd, const char *digest)
+{
+	AUTO_CLOSE int fd =
+			openat(dir_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	/* An extra: without it the blob is as good as on any other filesystem. */
+	if (fd >= 0)
+		IGNORE(fsverity_enable(fd));
+}
+
+static int commit_data(struct ingest *in, struct ctx *ctx, int64_t size, const char *expected,
+		struct err *err)
+{
+	char digest[DIGEST_TEXT_SIZE];
+	AUTO_CLOSE int dir_fd = -1;
+	int rc;
+
+	if (check_size(in, size, err) < 0 || check_sum(in, ctx, expected, digest, err) < 0)
+		return -1;
+	rc = open_target_dir(in->store, digest, &dir_fd);
+	if (rc < 0)
+		return err_sys(err, -rc, "make directory of %s", digest);
+	if (has_good_blob(dir_fd, digest, in->status.offset, ctx)) {
+		remove_ingest(in);
+		return err_set(err, ERR_EXISTS, "content %s", digest);
+	}
+	if (publish(in, dir_fd, digest, err) < 0)
+		return -1;
+	close_fd(&in->fd); /* nobody may have it open for writing when it is sealed */
+	if (in->store->verity)
+		seal_with_verity(dir_fd, digest);
+	remove_ingest(in);
+	return 0;
+}
+
+static int ingest_commit(struct content_writer *self, struct ctx *ctx, int64_t size,
+		const char *expected, const struct labels *labels, struct err *err)
+{
+	struct ingest *in = container_of(self, struct ingest, base);
+	int rc;
+
+	if (check_open(in, err) < 0)
+		return -1;
+	rc = commit_data(in, ctx, size, expected, err);
+	in->ended = true;
+	ref_unlock(&in->store->locks, in->status.ref);
+	in->locked = false;
+	return rc;
+}
+
+static void ingest_close(struct content_writer *self)
+{
+	struct ingest *in = container_of(self, struct ingest, base);
+
+	if (!in->ended) {
+		(void)fdatasync(in->fd); /* what a client was told is there stays there */
+		ingest_write_updated(in->dir_fd, clock_wall_ns());
+	}
+	ingest_free(in);
+}
+
+static const struct content_writer_ops ingest_ops = {
+	.write = ingest_append,
+	.truncate = ingest_truncate,
+	.status = ingest_status,
+	.commit = ingest_commit,
+	.close = ingest_close,
+};
+
+/* Takes up what an earlier writer left. False, with nothing changed, if it does not fit. */
+static bool can_resume(struct ingest *in, const char *ref, int64_t total)
+{
+	struct content_status old = { 0 };
+
+	if (ingest_read(in->dir_fd, &old) < 0)
+		return false;
+	if (!str_eq(old.ref, ref) || (total > 0 && old.total > 0 && total != old.total)) {
+		content_status_done(&old);
+		return false;
+	}
+	content_status_done(&in->status);
+	in->status = old;
+	if (in->status.total == 0)
+		in->status.total = total;
+	return true;
+}
+
+static int start_new(struct ingest *in, struct err *err)
+{
+	int64_t now = clock_wall_ns();
+	int rc;
+
+	in->status.started_ns = in->status.updated_ns = now;
+	rc = ingest_write(in->dir_fd, &in->status);
+	if (rc < 0)
+		return err_sys(err, -rc, "write ingest %s", in->status.ref);
+	in->fd = openat(in->dir_fd, "data", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			0666);
+	if (in->fd < 0)
+		return err_sys(err, errno, "open ingest %s", in->status.ref);
+	return 0;
+}
+
+static int resume(struct ingest *in, struct ctx *ctx, struct err *err)
+{
+	in->fd = openat(in->dir_fd, "data", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (in->fd < 0)
+		return err_sys(err, errno, "open ingest %s", in->status.ref);
+	if (hash_file(in->fd, in->digester, &in->status.offset, ctx, err) < 0)
+		return err_wrap(err, "resume ingest %s", in->status.ref);
+	return 0;
+}
+
+static int open_dir(struct ingest *in, bool *ret_is_new, struct err *err)
+{
+	int root = in->store->root_fd;
+	char path[INGEST_PATH_SIZE];
+
+	ingest_path(in->status.ref, path);
+	if (mkdirat(root, path, 0755) == 0)
+		*ret_is_new = true;
+	else if (errno == ENOENT && (mkdirat(root, "ingest", 0777) == 0 || errno == EEXIST) &&
+			mkdirat(root, path, 0755) == 0)
+		*ret_is_new = true;
+	else if (errno == EEXIST)
+		*ret_is_new = false;
+	else
+		return err_sys(err, errno, "make ingest %s", in->status.ref);
+	in->dir_fd = fs_open_dir(root, path);
+	if (in->dir_fd < 0)
+		return err_sys(err, -in->dir_fd, "open ingest %s", in->status.ref);
+	return 0;
+}
+
+int local_writer(struct content_store *self, struct ctx *ctx, const char *ref, int64_t total,
+		const char *expected, struct content_writer **ret_writer, struct err *err)
+{
+	struct content_local *store = container_of(self, struct content_local, base);
+	AUTO(ingest_free) struct ingest *in = xzalloc(sizeof(*in));
+	AUTO_FREE char *blob = str_is_empty(expected) ? NULL : blob_path(expected);
+	bool is_new = false;
+
+	*in = (struct ingest){ .base.ops = &ingest_ops,
+		.store = store,
+		.dir_fd = -1,
+		.fd = -1,
+		.digester = digester_new(DIGEST_SHA256) };
+	in->status.ref = xstrdup(ref);
+	in->status.total = total > 0 ? total : 0;
+	if (ref_lock(&store->locks, ctx, ref, err) < 0)
+		return -1;
+	in->locked = true;
+	if (blob != NULL && faccessat(store->root_fd, blob, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(err, ERR_EXISTS, "content %s", expected);
+	if (open_dir(in, &is_new, err) < 0)
+		return -1;
+	if (!is_new && can_resume(in, ref, in->status.total)) {
+		if (resume(in, ctx, err) < 0)
+			return -1;
+	} else if (start_new(in, err) < 0) {
+		return -1;
+	}
+	*ret_writer = &take_ptr(in)->base;
+	return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the local store share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/map.h"
+#include "base/mutex.h"
+#include "core/content.h"
+
+/* References with a writer. */
+struct ref_locks {
+	struct mutex lock;
+	struct cond freed;
+	struct map held; /* ref to struct ref_lock */
+	int64_t wait_ns;
+};
+
+void ref_locks_init(struct ref_locks *l, int64_t wait_ns);
+void ref_locks_done(struct ref_locks *l);
+/* UNAVAILABLE when another writer keeps it. */
+MAY_BLOCK MUST_USE int ref_lock(
+		struct ref_locks *l, struct ctx *ctx, const char *ref, struct err *err);
+void ref_unlock(struct ref_locks *l, const char *ref);
+
+struct content_local {
+	struct content_store base;
+	int root_fd;
+	bool verity;
+	struct ref_locks locks;
+};
+
+/* "ingest/<sha256 of the ref>" */
+#define INGEST_PATH_SIZE (7 + 64 + 1)
+void ingest_path(const char *ref, char out[INGEST_PATH_SIZE]);
+
+/* "blobs/<algorithm>/<hex>"; the digest must be valid. Owned. */
+char *blob_path(const char *digest);
+
+/* Reads what is known of the ingest in dirfd: its small files and the size of its data. -errno;
+ * -EINVAL when a file does not say what it should. */
+MAY_BLOCK MUST_USE int ingest_read(int dirfd, struct content_status *ret_status);
+/* Writes the small files of a new ingest, or replaces them. */
+MAY_BLOCK MUST_USE int ingest_write(int dirfd, const struct content_status *status);
+MAY_BLOCK void ingest_write_updated(int dirfd, int64_t now_ns);
+
+/* Hashes a whole file from its start. */
+struct digester;
+MAY_BLOCK MUST_USE int hash_file(int fd, struct digester *d, int64_t *ret_size, struct ctx *ctx,
+		struct err *err);
+
+/* The content_store_ops that live in other files. */
+int local_writer(struct content_store *self, struct ctx *ctx, const char *ref, int64_t total,
+		const char *expected, struct content_writer **ret_writer, struct err *err);
+int local_status(struct content_store *self, struct ctx *ctx, const char *ref,
+		struct content_status *ret_status, struct err *err);
+int local_statuses(struct content_store *self, struct ctx *ctx, char *const *filters,
+		content_status_each each, void *arg, struct err *err);
+int local_abort(struct content_store *self, struct ctx *ctx, const char *ref, struct err *err);
