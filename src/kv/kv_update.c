@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Grouped commits without a thread of their own: the first caller becomes the leader, runs its
+ * operation and all that wait in one transaction, syncs once, and hands the lead to the next
+ * that came meanwhile. A lone caller so commits on its own thread.
+ */
+#include <assert.h>
+
+#include "base/err.h"
+#include "base/thread.h"
+#include "kv/kv_priv.h"
+
+#define MAX_GROUP 256
+
+struct op {
+	struct list node;
+	kv_update_fn fn;
+	void *arg;
+	struct err *err;
+	bool failed;   /* err is set, and it takes no part any more */
+	bool is_done;  /* the caller may return */
+	bool is_chief; /* the caller must lead the next group */
+	struct cond wake;
+};
+
+enum outcome {
+	GROUP_DONE,
+	GROUP_AGAIN,
+};
+
+static void fail_rest(struct list *group, struct kv *kv, int rc, const char *what)
+{
+	list_for_each (node, group) {
+		struct op *op = container_of(node, struct op, node);
+
+		if (op->failed)
+			continue;
+		op->failed = true;
+		kv_fail(kv, rc, what, op->err);
+	}
+}
+
+static void fail_rest_with(struct list *group, const struct err *why)
+{
+	list_for_each (node, group) {
+		struct op *op = container_of(node, struct op, node);
+
+		if (op->failed)
+			continue;
+		op->failed = true;
+		err_plain(op->err, why->kind, "%s", err_text(why));
+		op->err->sys = why->sys;
+	}
+}
+
+/* False if the transaction is spoilt: the rest must be run again in a new one. */
+static bool run_op(struct kv_txn *txn, struct op *op)
+{
+	uint64_t before = txn->writes;
+
+	if (op->fn(txn, op->arg, op->err) == 0)
+		return !txn->is_full;
+	if (txn->is_full) {
+		err_clear(op->err);
+		return false;
+	}
+	op->failed = true;
+	return txn->writes == before; /* else its writes must go, and the others' come again */
+}
+
+static enum outcome grow_or_fail(struct kv *kv, struct list *group)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	if (kv_grow(kv, &err) == 0)
+		return GROUP_AGAIN;
+	fail_rest_with(group, &err);
+	return GROUP_DONE;
+}
+
+static enum outcome commit(struct kv *kv, struct kv_txn *txn, struct list *group)
+{
+	int rc;
+
+	if (txn->writes == 0) {
+		mdb_txn_abort(txn->txn);
+		return GROUP_DONE;
+	}
+	rc = mdb_txn_commit(txn->txn);
+	if (rc == MDB_MAP_FULL)
+		return grow_or_fail(kv, group);
+	if (rc != 0)
+		fail_rest(group, kv, rc, "write");
+	return GROUP_DONE;
+}
+
+static int begin(struct kv *kv, struct kv_txn *txn, struct err *err)
+{
+	int rc = kv->env == NULL ? MDB_PANIC : mdb_txn_begin(kv->env, NULL, 0, &txn->txn);
+
+	if (rc == MDB_PANIC) {
+		if (kv_reopen(kv, err) < 0)
+			return -1;
+		rc = mdb_txn_begin(kv->env, NULL, 0, &txn->txn);
+	}
+	return rc == 0 ? 0 : kv_fail(kv, rc, "write", err);
+}
+
+static enum outcome try_group(struct kv *kv, struct list *group)
+{
+	struct kv_txn txn = { .kv = kv, .is_write = true };
+	AUTO_ERR struct err err = { 0 };
+
+	if (begin(kv, &txn, &err) < 0) {
+		fail_rest_with(group, &err);
+		return GROUP_DONE;
+	}
+	list_for_each (node, group) {
+		struct op *op = container_of(node, struct op, node);
+
+		if (op->failed || run_op(&txn, op))
+			continue;
+		mdb_txn_abort(txn.txn);
+		return txn.is_full ? grow_or_fail(kv, group) : GROUP_AGAIN;
+	}
+	atomic_fetch_add(&kv->touched, txn.touched);
+	return commit(kv, &txn, group);
+}
+
+/* Takes what waits, up to a limit; "first" leads the queue. */
+static size_t take_group_locked(struct kv *kv, struct list *group)
+{
+	size_t n = 0;
+
+	mutex_assert_held(&kv->lock);
+	list_init(group);
+	for (; n < MAX_GROUP && !list_is_empty(&kv->queue); n++) {
+		struct list *node = kv->queue.next;
+
+		list_remove(node);
+		list_append(group, node);
+	}
+	return n;
+}
+
+static void finish_locked(struct kv *kv, struct list *group, size_t n, const struct op *mine)
+{
+	struct op *next = list_first(&kv->queue, struct op, node);
+
+	kv->commits++;
+	kv->operations += n;
+	kv->has_leader = next != NULL;
+	if (next != NULL) {
+		next->is_chief = true;
+		cond_signal(&next->wake);
+	}
+	list_for_each (node, group) {
+		struct op *op = container_of(node, struct op, node);
+
+		/* Once this is seen, op is gone: its caller's frame ends. */
+		list_remove(&op->node);
+		op->is_done = true;
+		if (op != mine)
+			cond_signal(&op->wake);
+	}
+}
+
+static void lead(struct kv *kv, struct op *mine)
+{
+	struct list group;
+	size_t n;
+
+	mutex_lock(&kv->lock);
+	n = take_group_locked(kv, &group);
+	mutex_unlock(&kv->lock);
+	while (try_group(kv, &group) == GROUP_AGAIN)
+		;
+	mutex_lock(&kv->lock);
+	finish_locked(kv, &group, n, mine);
+	mutex_unlock(&kv->lock);
+	assert(mine->is_done);
+}
+
+/* Queues the operation. True if the caller is to lead, false if it is done. */
+static bool wait_for_turn(struct kv *kv, struct op *op)
+{
+	LOCKED(&kv->lock);
+	list_append(&kv->queue, &op->node);
+	if (!kv->has_leader) {
+		kv->has_leader = true;
+		return true;
+	}
+	while (!op->is_done && !op->is_chief)
+		cond_wait(&op->wake, &kv->lock);
+	return op->is_chief && !op->is_done;
+}
+
+int kv_update(struct kv *kv, kv_update_fn fn, void *arg, struct err *err)
+{
+	struct op op = { .fn = fn, .arg = arg, .err = err };
+
+	ASSERT_MAY_BLOCK();
+	cond_init(&op.wake);
+	if (wait_for_turn(kv, &op))
+		lead(kv, &op);
+	cond_done(&op.wake);
+	return op.failed ? -1 : 0;
+}
