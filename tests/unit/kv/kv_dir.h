@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "kv/kv.h"
 #include "unit/unit.h"
 
@@ -74,5 +75,5 @@ static inline char *get(struct kv *kv, const char *key)
 	rc = kv_get(txn, kv_text(key), &value, &err);
 	if (rc < 0)
 		fail_msg("%s", err_text(&err));
-	return rc == 0 ? NULL : strndup(value.data, value.size);
+	return rc == 0 ? NULL : xmemdup(value.data, value.size);
 }
