@@ -2,7 +2,6 @@
 #include "os/mountsys.h"
 
 #include "base/auto.h"
-#include "base/buf.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -178,23 +177,6 @@ int mountsys_make_userns(const char *uid_map, const char *gid_map)
 	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		continue;
 	return rc;
-}
-
-bool mountsys_in_userns(void)
-{
-	struct buf text = { .limit = 4096 };
-	unsigned int inside, outside, count;
-	bool first;
-
-	if (io_read_file(AT_FDCWD, "/proc/self/uid_map", &text) < 0) {
-		buf_done(&text);
-		return false;
-	}
-	first = text.size > 0 &&
-		sscanf(text.data, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
-		outside == 0 && count == UINT32_MAX;
-	buf_done(&text);
-	return !first;
 }
 
 void mountsys_fd_path(int fd, char out[MOUNTSYS_FD_PATH])

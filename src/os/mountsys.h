@@ -35,9 +35,6 @@ MAY_BLOCK MUST_USE int mountsys_flags(const char *path, unsigned long *ret_flags
  */
 MAY_BLOCK MUST_USE int mountsys_make_userns(const char *uid_map, const char *gid_map);
 
-/* Whether this process runs in a user namespace other than the first. */
-MAY_BLOCK bool mountsys_in_userns(void);
-
 /* "/proc/self/fd/N", where mount(2) has no form with a descriptor. */
 #define MOUNTSYS_FD_PATH 32
 void mountsys_fd_path(int fd, char out[MOUNTSYS_FD_PATH]);
