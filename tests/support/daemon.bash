@@ -73,12 +73,19 @@ daemon_is_gone() {
   ! kill -0 "$1" 2>/dev/null || [ "$(awk '/^State:/ {print $2}' "/proc/$1/status")" = Z ]
 }
 
-# Shims of this daemon: found by the state directory or socket in their arguments.
+# Shims of this daemon, by its socket in their arguments.
 daemon_shims() {
-  local pid
-  for pid in $(pgrep -f "containerd-shim-runc-v2.*-address $SOCK" || true); do
-    echo "$pid"
+  local exe
+  for exe in /proc/[0-9]*/exe; do
+    case $(readlink "$exe" 2>/dev/null) in
+      */containerd-shim-runc-v2*) tr '\0' ' ' <"${exe%/exe}/cmdline" 2>/dev/null | grep -q -- "-address $SOCK" && basename "${exe%/exe}" ;;
+    esac
   done
+  return 0
+}
+
+no_shims() {
+  [ -z "$(daemon_shims)" ]
 }
 
 # Ends tasks, daemon and shims that this test started, and removes mounts and files.
