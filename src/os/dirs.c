@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+
+/* Makes every directory of the path that is missing. */
+static int make_all(const char *path, mode_t mode)
+{
+	AUTO_FREE char *part = xstrdup(path);
+
+	for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+		if (slash != NULL)
+			*slash = '\0';
+		if (mkdir(part, mode) < 0 && errno != EEXIST)
+			return -errno;
+		if (slash == NULL)
+			return 0;
+		*slash = '/';
+	}
+}
+
+static int tighten(int fd, mode_t mode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid() && fchown(fd, geteuid(), getegid()) < 0)
+		return -errno;
+	if ((st.st_mode & 07777 & ~mode) == 0)
+		return 0;
+	return fchmod(fd, st.st_mode & mode) < 0 ? -errno : 0;
+}
+
+int dir_make_own(const char *path, mode_t mode)
+{
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	if (path[0] == '\0')
+		return -ENOENT;
+	rc = make_all(path, mode);
+	if (rc < 0)
+		return rc;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return tighten(fd, mode);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's own directories. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+
+/* Makes "path" and what is missing above it. The directory ends up ours, and with no permission
+ * that "mode" does not have, whoever made it before (an older version, say). A link in the path
+ * is followed: administrators move these directories. 0 or -errno. */
+MAY_BLOCK MUST_USE int dir_make_own(const char *path, mode_t mode);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/environment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+void environment_set(const char *name, const char *value)
+{
+	size_t count = strv_len(environ), len = strlen(name);
+	char **table = xcalloc(count + 2, sizeof(*table));
+	size_t out = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(environ[i], name, len) != 0 || environ[i][len] != '=')
+			table[out++] = environ[i];
+	table[out] = xasprintf("%s=%s", name, value);
+	environ = table;
+}
+
+void environment_prepend(const char *name, const char *dir)
+{
+	const char *old = getenv(name);
+	AUTO_FREE char *value = str_is_empty(old) ? xstrdup(dir) : xasprintf("%s:%s", dir, old);
+
+	environment_set(name, value);
+}
