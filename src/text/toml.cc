@@ -14,7 +14,9 @@
 struct toml_broken_rule {
 	const char *text;
 };
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wterminate" /* some of them are about the parser's own state */
+#endif
 #define TOML_ASSERT(rule) ((rule) ? static_cast<void>(0) : throw toml_broken_rule{ #rule })
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/impl/preprocessor.h>
