@@ -213,7 +213,7 @@ static int add_bytes(struct loader *l, const char *path, const void *data, size_
 	strv_add(&l->c->files, path);
 	file = l->c->files[strv_len(l->c->files) - 1];
 	if (toml_parse(file, data, size, &tree, err) < 0)
-		return err_wrap(err, "failed to load TOML from %s", file);
+		return -1;
 	return add_tree(l, file, tree, err);
 }
 

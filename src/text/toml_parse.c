@@ -205,7 +205,8 @@ int toml_parse(const char *file, const void *data, size_t size, struct toml_valu
 	if (toml_check_depth(data, size, &fault) < 0 ||
 			toml_cc_parse(file, data, size, ret_table, &fault) < 0)
 		return err_plain(err, ERR_INVALID,
-				"failed to unmarshal TOML at row %u column %u: %s", fault.line,
-				fault.column, fault.text);
+				"%s:%u:%u: failed to unmarshal TOML at row %u column %u: %s",
+				file, fault.line, fault.column, fault.line, fault.column,
+				fault.text);
 	return 0;
 }
