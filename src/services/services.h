@@ -7,16 +7,19 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "rpc/call.h"
 
 struct container_store;
 struct content_store;
+struct deprecations;
 struct differ;
 struct event_bus;
 struct image_store;
 struct lease_store;
 struct namespace_store;
+struct plugin_set;
 struct snapshotter;
 struct task_service;
 
@@ -75,3 +78,21 @@ struct tasks_service {
 	struct task_service *tasks;
 };
 extern const struct rpc_service tasks_service;
+
+struct version_service {
+	const char *version, *revision;
+};
+extern const struct rpc_service version_service;
+
+/* Works on nothing. */
+extern const struct rpc_service health_service;
+
+struct introspection_service {
+	const struct plugin_set *plugins;
+	const char *uuid;		   /* of this root; NULL: */
+	const char *uuid_fault;		   /* why there is none */
+	uint64_t pid_namespace;		   /* inode */
+	struct deprecations *deprecations; /* may be NULL */
+	struct task_service *tasks;	   /* for questions about runtimes; may be NULL */
+};
+extern const struct rpc_service introspection_service;
