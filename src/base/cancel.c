@@ -69,6 +69,7 @@ bool cancel_is_fired(const struct cancel *c)
 bool cancel_hook_add(struct cancel *c, struct cancel_hook *hook)
 {
 	LOCKED(&c->lock);
+	list_init(&hook->node); /* so that removing is harmless either way */
 	if (atomic_load(&c->fired))
 		return false;
 	list_append(&c->hooks, &hook->node);

@@ -23,6 +23,7 @@ struct loop {
 	uv_timer_t limit; /* bounds loop_run_once() */
 	struct mutex lock;
 	struct list posted; /* under lock */
+	bool draining;	    /* under lock: the loop thread will look at posted again */
 	atomic_bool stop;
 	atomic_ulong owner; /* the thread inside run, 0 outside */
 	int signal_fd;
@@ -80,6 +81,7 @@ static bool run_posted(struct loop *l)
 
 	mutex_lock(&l->lock);
 	list_splice(&todo, &l->posted);
+	l->draining = !list_is_empty(&todo);
 	mutex_unlock(&l->lock);
 	if (list_is_empty(&todo))
 		return false;
@@ -92,11 +94,22 @@ static bool run_posted(struct loop *l)
 	return true;
 }
 
+/* Tasks that tasks post run in the same turn, so that a flush after many answers costs nothing;
+ * but not without end, or the sockets would starve. */
+#define MAX_ROUNDS 8
+
 static void on_wake(uv_async_t *wake)
 {
 	struct loop *l = wake->data;
+	int rounds = 0;
 
-	(void)run_posted(l);
+	while (run_posted(l) && ++rounds < MAX_ROUNDS)
+		continue;
+	mutex_lock(&l->lock);
+	l->draining = false;
+	if (!list_is_empty(&l->posted))
+		(void)uv_async_send(&l->wake);
+	mutex_unlock(&l->lock);
 	if (atomic_load(&l->stop))
 		uv_stop(&l->uv);
 }
@@ -228,7 +241,7 @@ void loop_post(struct loop *l, struct loop_task *task)
 	bool first;
 
 	mutex_lock(&l->lock);
-	first = list_is_empty(&l->posted);
+	first = list_is_empty(&l->posted) && !l->draining;
 	list_append(&l->posted, &task->node);
 	mutex_unlock(&l->lock);
 	if (first)

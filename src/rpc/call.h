@@ -6,7 +6,9 @@
  * a status, and writes the access log.
  *
  * Handlers are straight-line code. What waits for the outside takes a reference, returns
- * CALL_PARKED and is finished later from any thread with call_finish().
+ * CALL_PARKED and is finished later from any thread with call_finish(). When the client goes
+ * away or the deadline passes, call_ctx()->cancel fires: a parker hooks in there to forget the
+ * call (nothing else would drop its reference).
  */
 #pragma once
 
@@ -81,15 +83,18 @@ ANY_THREAD enum call_fate call_answer(
 ANY_THREAD enum call_fate call_answer_empty(struct call *call, struct err *err);
 
 /* Sends one message of a stream; waits while the peer is slow (flow control). Fails with
- * CANCELED or DEADLINE when the call ends first. */
+ * CANCELED or DEADLINE when the call ends first. In an RPC_ON_LOOP handler it never waits, so
+ * there it is for what is in memory anyway (a short list in a few messages). */
 MAY_BLOCK MUST_USE int call_send(
 		struct call *call, const struct ProtobufCMessage *message, struct err *err);
-/* Never waits: false when more than queue_limit bytes wait to be sent, or the call has ended. */
+/* Never waits: false when more than queue_limit bytes wait to be sent (each message counts 64
+ * more than its size), or the call has ended. */
 ANY_THREAD bool call_try_send(
 		struct call *call, const struct ProtobufCMessage *message, size_t queue_limit);
 
-/* Next message of the client: 1 and *ret_message (in the call's arena, which is reset by the next
- * call_recv()), 0 when the client has closed its side, -1 on error or cancellation. */
+/* Next message of the client: 1 and *ret_message (valid until the next receive), 0 when the
+ * client has closed its side, -1 on error or cancellation. Waits, so never in an RPC_ON_LOOP
+ * handler; one thread at a time, the handler's or, for a parked call, any other. */
 MAY_BLOCK MUST_USE int call_recv(
 		struct call *call, struct ProtobufCMessage **ret_message, struct err *err);
 /* The same without decoding: bytes are borrowed until the next receive. For the one hot stream,
@@ -97,6 +102,7 @@ MAY_BLOCK MUST_USE int call_recv(
 MAY_BLOCK MUST_USE int call_recv_bytes(
 		struct call *call, const void **ret_data, size_t *ret_size, struct err *err);
 
-/* Ends a parked call: OK if err is NULL or empty. Exactly once per parked call; the reference that
- * the parker took is not dropped here. */
+/* Ends a parked call: OK if err is NULL or empty (after what was sent or answered). The first
+ * end counts, also against the deadline; later ones are ignored. The reference that the parker
+ * took is not dropped here. */
 ANY_THREAD void call_finish(struct call *call, const struct err *err);

@@ -20,11 +20,13 @@ struct rpc_server;
 struct rpc_limits {
 	size_t max_recv_message; /* bytes of one message; 0: 16 MiB (ttrpc: always 4 MiB) */
 	size_t max_send_message;
-	size_t max_connections;	 /* 0: 4096 */
-	size_t max_streams;	 /* open calls per connection; 0: 10000 */
+	size_t max_connections; /* 0: 4096 */
+	size_t max_streams;	/* open calls per connection; 0: 10000 */
 };
 
-/* Either pool may be NULL: then its methods run on the loop too (the shim's case). */
+/* Either pool may be NULL: then its methods run on the loop too (the shim's case; handlers that
+ * wait, as in call_recv(), then have no place). A method that finds its pool's queue full
+ * answers UNAVAILABLE. */
 MUST_USE struct rpc_server *rpc_server_new(struct loop *loop, struct pool *workers,
 		struct pool *data, const struct rpc_limits *limits);
 
@@ -46,9 +48,11 @@ ON_LOOP MUST_USE int ttrpc_listen(
 ON_LOOP void ttrpc_serve_fd(struct rpc_server *s, int own_fd);
 
 /* Stops accepting, sends GOAWAY, lets calls in flight finish for at most grace_ms, then cancels
- * them; "done" runs on the loop when the last connection has gone. */
+ * them; "done" runs on the loop when the last connection has gone and every handler has come
+ * back. Parked calls are not waited for: they are cancelled, and may still be finished. */
 ON_LOOP void rpc_server_stop(
 		struct rpc_server *s, int64_t grace_ms, void (*done)(void *arg), void *arg);
+/* No handler may be running any more (see "done" above), and none may call this. */
 ON_LOOP void rpc_server_free(struct rpc_server *s);
 
 /* Calls being served now, parked ones included. */

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a call that we serve: dispatch, answers, end. What moves its bytes is a link of
+ * ttrpc/ or grpc/. */
+#include "rpc/call.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "api/arena.h"
+#include "api/pb.h"
+#include "api/pb/empty.pb-c.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "rpc/server_priv.h"
+
+/* Decoding is bounded by the scan; this only backs it up. */
+#define ARENA_BUDGET ((size_t)256 << 20)
+
+struct header {
+	struct list node;
+	const char *name, *value;
+};
+
+static struct call *call_of(struct rpc_pipe *p)
+{
+	return container_of(p, struct call, pipe);
+}
+
+static void on_wake(struct rpc_pipe *p);
+
+static void pipe_ref(struct rpc_pipe *p)
+{
+	(void)call_ref(call_of(p));
+}
+
+static void pipe_unref(struct rpc_pipe *p)
+{
+	call_unref(call_of(p));
+}
+
+static const struct rpc_pipe_ops pipe_ops = {
+	.wake = on_wake,
+	.ref = pipe_ref,
+	.unref = pipe_unref,
+};
+
+struct call *call_ref(struct call *call)
+{
+	atomic_fetch_add(&call->refs, 1);
+	return call;
+}
+
+void call_unref(struct call *call)
+{
+	if (call == NULL || atomic_fetch_sub(&call->refs, 1) != 1)
+		return;
+	rpc_pipe_done(&call->pipe);
+	rpc_msg_free(call->request);
+	rpc_msg_free(call->borrowed);
+	arena_done(&call->arena);
+	arena_done(&call->recv_arena);
+	cancel_unref(call->ctx.cancel);
+	err_clear(&call->result);
+	free(call);
+}
+
+struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
+		enum rpc_transport transport, const struct call_link_ops *link_ops, void *link)
+{
+	struct call *call = xzalloc(sizeof(*call));
+
+	rpc_pipe_init(&call->pipe, &pipe_ops, s->loop);
+	atomic_init(&call->refs, 2); /* the link's and the server's */
+	call->server = s;
+	call->route = *route;
+	call->transport = transport;
+	call->link_ops = link_ops;
+	call->link = link;
+	call->start_ns = clock_mono_ns();
+	call->max_send = s->limits.max_send_message;
+	call->ctx.cancel = cancel_new();
+	call->ctx.what = route->method->name;
+	arena_init(&call->arena, ARENA_BUDGET);
+	arena_init(&call->recv_arena, ARENA_BUDGET);
+	list_init(&call->headers);
+	list_append(&s->calls, &call->node);
+	s->call_count++;
+	return call;
+}
+
+void call_add_header(struct call *call, const char *name, size_t name_size, const char *value,
+		size_t value_size)
+{
+	struct header *h = arena_alloc(&call->arena, sizeof(*h));
+
+	h->name = arena_memdup(&call->arena, name, name_size);
+	h->value = arena_memdup(&call->arena, value, value_size);
+	list_append(&call->headers, &h->node);
+}
+
+const char *call_header(const struct call *call, const char *name)
+{
+	list_for_each (it, &call->headers) {
+		const struct header *h = list_entry(it, struct header, node);
+
+		if (strcmp(h->name, name) == 0)
+			return h->value;
+	}
+	return NULL;
+}
+
+const struct ctx *call_ctx(const struct call *call)
+{
+	return &call->ctx;
+}
+
+struct arena *call_arena(struct call *call)
+{
+	return &call->arena;
+}
+
+static bool has_one_request(const struct call *call)
+{
+	enum rpc_kind kind = call->route.method->kind;
+
+	return kind == RPC_UNARY || kind == RPC_SERVER_STREAM;
+}
+
+static bool has_one_answer(const struct call *call)
+{
+	enum rpc_kind kind = call->route.method->kind;
+
+	return kind == RPC_UNARY || kind == RPC_CLIENT_STREAM;
+}
+
+static int decode_request(struct call *call, ProtobufCMessage **ret_request, struct err *err)
+{
+	const ProtobufCMessageDescriptor *type = call->route.method->request;
+	struct rpc_msg *m = call->request;
+	int rc;
+
+	rc = pb_decode(type, rpc_msg_payload(m), m->size, &call->arena, &pb_limits_request,
+			ret_request, err);
+	rpc_msg_free(take_ptr(call->request));
+	if (rc == 0)
+		return 0;
+	return err_wrap(err, call->transport == RPC_TTRPC
+					     ? "ttrpc: error unmarshalling payload"
+					     : "grpc: error unmarshalling request");
+}
+
+static enum call_fate invoke(struct call *call, struct err *err)
+{
+	ProtobufCMessage *request = NULL;
+
+	if (ctx_done(&call->ctx, err))
+		return CALL_FAILED;
+	if (has_one_request(call) && decode_request(call, &request, err) < 0)
+		return CALL_FAILED;
+	return call->route.method->handler(call, call->route.self, request, err);
+}
+
+/* The first end of a call is its end. "err" may be NULL or empty: OK. */
+static void set_result_locked(struct call *call, const struct err *err)
+{
+	if (call->done)
+		return;
+	call->done = true;
+	call->pipe.out_end = true;
+	if (err != NULL && err->kind != ERR_NONE)
+		rpc_err_copy(&call->result, err);
+	else if (has_one_answer(call) && !call->answered)
+		err_plain(&call->result, ERR_INTERNAL, "the handler gave no answer");
+}
+
+/* Runs on a worker, or on the loop. */
+static void run(struct call *call)
+{
+	AUTO_ERR struct err err = { 0 };
+	enum call_fate fate = invoke(call, &err);
+
+	assert((fate == CALL_FAILED) == (err.kind != ERR_NONE));
+	mutex_lock(&call->pipe.lock);
+	call->phase = PHASE_PARKED;
+	if (fate != CALL_PARKED)
+		set_result_locked(call, &err);
+	mutex_unlock(&call->pipe.lock);
+}
+
+/* The loop's view after anything changed: sends what there is, and lets go of what has ended.
+ */
+static void advance(struct call *call)
+{
+	bool back, done;
+
+	if (call->server == NULL)
+		return;
+	if (call->link != NULL)
+		call->link_ops->update(call->link, call);
+	mutex_lock(&call->pipe.lock);
+	back = call->phase == PHASE_PARKED;
+	done = call->done && call->phase != PHASE_RUNNING;
+	mutex_unlock(&call->pipe.lock);
+	if (done && !call->settled) {
+		call->settled = true;
+		loop_timer_free(take_ptr(call->timer));
+		rpc_server_settle(call->server, call, err_grpc_status(&call->result));
+	}
+	if (back && call->counted) {
+		call->counted = false;
+		rpc_server_handler_back(call->server);
+	}
+}
+
+static void on_wake(struct rpc_pipe *p)
+{
+	advance(call_of(p));
+}
+
+static void run_job(struct job *job)
+{
+	struct call *call = container_of(job, struct call, job);
+
+	run(call);
+	mutex_lock(&call->pipe.lock);
+	rpc_pipe_wake_locked(&call->pipe);
+	mutex_unlock(&call->pipe.lock);
+	call_unref(call);
+}
+
+static struct pool *pool_for(const struct call *call)
+{
+	const struct rpc_server *s = call->server;
+
+	if (call->route.method->where == RPC_ON_LOOP)
+		return NULL;
+	return call->route.method->where == RPC_ON_DATA ? s->data : s->workers;
+}
+
+static void on_deadline(void *arg)
+{
+	AUTO_ERR struct err why = { 0 };
+
+	err_set(&why, ERR_DEADLINE, "%s", "");
+	call_abort(arg, &why);
+}
+
+static void arm_deadline(struct call *call)
+{
+	if (call->ctx.deadline_ns == 0 || call->settled)
+		return;
+	call->timer = loop_timer_new(call->server->loop, on_deadline, call);
+	loop_timer_set(call->timer, (ctx_left_ns(&call->ctx) + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void read_ctx(struct call *call)
+{
+	bool ttrpc = call->transport == RPC_TTRPC;
+
+	call->ctx.ns = call_header(
+			call, ttrpc ? "containerd-namespace-ttrpc" : "containerd-namespace");
+	call->ctx.lease = ttrpc ? NULL : call_header(call, "containerd-lease");
+}
+
+static void run_here(struct call *call)
+{
+	run(call);
+	advance(call);
+	arm_deadline(call);
+	call_unref(call);
+}
+
+void call_dispatch(struct call *call, struct rpc_msg *own_request)
+{
+	AUTO_ERR struct err busy = { 0 };
+	struct pool *pool = pool_for(call);
+
+	read_ctx(call);
+	call->request = own_request;
+	(void)call_ref(call); /* the handler's */
+	mutex_lock(&call->pipe.lock);
+	call->phase = PHASE_RUNNING;
+	mutex_unlock(&call->pipe.lock);
+	call->counted = true;
+	call->server->running++;
+	if (pool == NULL) {
+		run_here(call);
+		return;
+	}
+	arm_deadline(call);
+	call->job.run = run_job;
+	if (pool_submit(pool, &call->job))
+		return;
+	mutex_lock(&call->pipe.lock);
+	call->phase = PHASE_PARKED;
+	mutex_unlock(&call->pipe.lock);
+	err_set(&busy, ERR_UNAVAILABLE, "too many calls are waiting");
+	call_abort(call, &busy);
+	call_unref(call);
+}
+
+void call_abort(struct call *call, const struct err *why)
+{
+	(void)call_ref(call);
+	mutex_lock(&call->pipe.lock);
+	set_result_locked(call, why);
+	rpc_pipe_break_locked(&call->pipe, why);
+	mutex_unlock(&call->pipe.lock);
+	cancel_fire(call->ctx.cancel);
+	advance(call);
+	call_unref(call);
+}
+
+static bool is_done(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return call->done;
+}
+
+void call_drop_link(struct call *call)
+{
+	AUTO_ERR struct err why = { 0 };
+
+	call->link = NULL;
+	err_set(&why, ERR_CANCELED, "%s", "");
+	if (is_done(call))
+		advance(call);
+	else
+		call_abort(call, &why);
+	call_unref(call);
+}
+
+bool call_is_done(struct call *call, struct err *ret_status)
+{
+	LOCKED(&call->pipe.lock);
+	if (!call->done)
+		return false;
+	if (call->result.kind != ERR_NONE)
+		rpc_err_copy(ret_status, &call->result);
+	return true;
+}
+
+static int too_large(const struct call *call, size_t size, struct err *err)
+{
+	if (call->transport == RPC_TTRPC)
+		return err_plain(err, ERR_EXHAUSTED,
+				"message length %zu exceed maximum message size of %zu",
+				size + TTRPC_ENVELOPE, call->max_send + TTRPC_ENVELOPE);
+	return err_plain(err, ERR_EXHAUSTED,
+			"%strying to send message larger than max (%zu vs. %zu)",
+			has_one_answer(call) ? "grpc: " : "", size, call->max_send);
+}
+
+static struct rpc_msg *pack(
+		const struct call *call, const ProtobufCMessage *message, struct err *err)
+{
+	size_t size = protobuf_c_message_get_packed_size(message);
+
+	if (size > call->max_send) {
+		too_large(call, size, err);
+		return NULL;
+	}
+	return rpc_msg_pack(message);
+}
+
+enum call_fate call_answer(
+		struct call *call, const struct ProtobufCMessage *response, struct err *err)
+{
+	AUTO(rpc_msg_free) struct rpc_msg *m = pack(call, response, err);
+
+	assert(has_one_answer(call));
+	if (m == NULL)
+		return CALL_FAILED;
+	LOCKED(&call->pipe.lock);
+	assert(!call->answered);
+	call->answered = true;
+	if (!call->done)
+		msgq_push(&call->pipe.out, take_ptr(m));
+	return CALL_OK;
+}
+
+enum call_fate call_answer_empty(struct call *call, struct err *err)
+{
+	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+
+	return call_answer(call, &empty.base, err);
+}
+
+int call_send(struct call *call, const struct ProtobufCMessage *message, struct err *err)
+{
+	AUTO(rpc_msg_free) struct rpc_msg *m = pack(call, message, err);
+
+	assert(!has_one_answer(call));
+	if (m == NULL || rpc_pipe_send(&call->pipe, m, err) < 0)
+		return -1;
+	m = NULL;
+	return 0;
+}
+
+bool call_try_send(
+		struct call *call, const struct ProtobufCMessage *message, size_t queue_limit)
+{
+	AUTO_ERR struct err ignored = { 0 };
+	AUTO(rpc_msg_free) struct rpc_msg *m = pack(call, message, &ignored);
+
+	assert(!has_one_answer(call));
+	if (m == NULL || !rpc_pipe_try_send(&call->pipe, m, queue_limit))
+		return false;
+	m = NULL;
+	return true;
+}
+
+static int next_message(struct call *call, struct rpc_msg **ret_m, struct err *err)
+{
+	assert(!has_one_request(call));
+	rpc_msg_free(take_ptr(call->borrowed));
+	arena_reset(&call->recv_arena);
+	return rpc_pipe_recv(&call->pipe, ret_m, err);
+}
+
+int call_recv(struct call *call, struct ProtobufCMessage **ret_message, struct err *err)
+{
+	AUTO(rpc_msg_free) struct rpc_msg *m = NULL;
+	int rc = next_message(call, &m, err);
+
+	if (rc <= 0)
+		return rc;
+	if (pb_decode(call->route.method->request, rpc_msg_payload(m), m->size,
+			    &call->recv_arena, &pb_limits_request, ret_message, err) < 0)
+		return err_wrap(err, "error unmarshalling message");
+	return 1;
+}
+
+int call_recv_bytes(struct call *call, const void **ret_data, size_t *ret_size, struct err *err)
+{
+	int rc = next_message(call, &call->borrowed, err);
+
+	if (rc <= 0)
+		return rc;
+	*ret_data = rpc_msg_payload(call->borrowed);
+	*ret_size = call->borrowed->size;
+	return 1;
+}
+
+void call_finish(struct call *call, const struct err *err)
+{
+	LOCKED(&call->pipe.lock);
+	set_result_locked(call, err);
+	rpc_pipe_wake_locked(&call->pipe);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/rpc_sock_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "rpc/rpc_msg_priv.h"
+
+#define BLOCK ((size_t)64 * 1024)
+/* Blocks per turn of the loop and direction, so that one fast peer does not starve the rest. */
+#define MAX_BLOCKS 16
+
+struct rpc_sock {
+	struct loop *loop;
+	struct loop_watch *watch;
+	const struct rpc_sock_ops *ops;
+	void *proto;
+	int fd;
+	struct rpc_msg *rest; /* what the socket did not take */
+	size_t rest_at;
+	int busy;    /* callbacks of ours on the stack */
+	bool ending; /* close when what is left has been sent */
+	bool dead;   /* close now */
+	bool closed; /* only the task keeps the memory */
+	bool kicked; /* task is posted */
+	struct loop_task task;
+};
+
+static void release(struct rpc_sock *s)
+{
+	if (s->kicked)
+		return;
+	rpc_msg_free(s->rest);
+	free(s);
+}
+
+static void close_now(struct rpc_sock *s)
+{
+	s->closed = true;
+	loop_watch_free(take_ptr(s->watch));
+	close_fd(&s->fd);
+	s->ops->closed(s->proto);
+	release(s);
+}
+
+/* Every way into this file is between enter() and leave(): the socket is only freed outside. */
+static void enter(struct rpc_sock *s)
+{
+	s->busy++;
+}
+
+static void leave(struct rpc_sock *s)
+{
+	if (--s->busy == 0 && s->dead && !s->closed)
+		close_now(s);
+}
+
+/* Bytes the socket took; -1 when it is broken. */
+static ssize_t send_some(struct rpc_sock *s, const unsigned char *data, size_t size)
+{
+	size_t sent = 0;
+
+	while (sent < size) {
+		ssize_t n = send(s->fd, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+			break;
+		if (n < 0)
+			return -1;
+		sent += (size_t)n;
+	}
+	return (ssize_t)sent;
+}
+
+static bool send_rest(struct rpc_sock *s)
+{
+	ssize_t n;
+
+	if (s->rest == NULL)
+		return true;
+	n = send_some(s, rpc_msg_payload(s->rest) + s->rest_at, s->rest->size - s->rest_at);
+	if (n < 0) {
+		s->dead = true;
+		return false;
+	}
+	s->rest_at += (size_t)n;
+	if (s->rest_at < s->rest->size)
+		return false;
+	rpc_msg_free(take_ptr(s->rest));
+	return true;
+}
+
+/* False when the socket is full or broken. */
+static bool send_block(struct rpc_sock *s, const unsigned char *data, size_t size)
+{
+	ssize_t n = send_some(s, data, size);
+
+	if (n < 0) {
+		s->dead = true;
+		return false;
+	}
+	if ((size_t)n == size)
+		return true;
+	s->rest = rpc_msg_new(data + n, size - (size_t)n);
+	s->rest_at = 0;
+	return false;
+}
+
+/* True if there may be more to send when the socket is writable. */
+static bool flush_some(struct rpc_sock *s, unsigned char *block)
+{
+	for (int i = 0; i < MAX_BLOCKS; i++) {
+		size_t n;
+
+		if (!send_rest(s))
+			return true;
+		n = s->ops->output(s->proto, block, BLOCK);
+		if (n == 0)
+			return false;
+		if (!send_block(s, block, n))
+			return true;
+	}
+	return true;
+}
+
+static void flush(struct rpc_sock *s, unsigned char *block)
+{
+	bool more;
+	int events = LOOP_HANGUP;
+
+	if (s->dead)
+		return;
+	more = flush_some(s, block);
+	if (s->dead)
+		return;
+	if (!more && (s->ending || s->ops->finished(s->proto))) {
+		s->dead = true;
+		return;
+	}
+	if (!s->ending && s->ops->wants_input(s->proto))
+		events |= LOOP_READ;
+	if (more)
+		events |= LOOP_WRITE;
+	loop_watch_set(s->watch, events);
+}
+
+static void read_some(struct rpc_sock *s, unsigned char *block)
+{
+	for (int i = 0; i < MAX_BLOCKS && !s->dead && !s->ending; i++) {
+		ssize_t n;
+
+		if (i > 0 && !s->ops->wants_input(s->proto))
+			return;
+		n = recv(s->fd, block, BLOCK, MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			s->dead = true;
+			return;
+		}
+		if (!s->ops->input(s->proto, block, (size_t)n))
+			s->ending = true;
+		/* answers go out before more is read: a peer that only talks must also listen
+		 */
+		flush(s, block);
+		if ((size_t)n < BLOCK)
+			return;
+	}
+}
+
+static void on_ready(void *arg, int events)
+{
+	struct rpc_sock *s = arg;
+	/* for both directions, one after the other; too large for the stack of a thread */
+	AUTO_FREE unsigned char *block = xmalloc(BLOCK);
+
+	enter(s);
+	if (events & LOOP_READ)
+		read_some(s, block);
+	else if (events & LOOP_HANGUP)
+		s->dead = true;
+	if (events & LOOP_WRITE)
+		flush(s, block);
+	leave(s);
+}
+
+static void on_kick(struct loop_task *task)
+{
+	struct rpc_sock *s = container_of(task, struct rpc_sock, task);
+	AUTO_FREE unsigned char *block = NULL;
+
+	s->kicked = false;
+	if (s->closed) {
+		release(s);
+		return;
+	}
+	block = xmalloc(BLOCK);
+	enter(s);
+	flush(s, block);
+	leave(s);
+}
+
+struct rpc_sock *rpc_sock_new(
+		struct loop *loop, int own_fd, const struct rpc_sock_ops *ops, void *proto)
+{
+	struct rpc_sock *s = xzalloc(sizeof(*s));
+
+	s->loop = loop;
+	s->fd = own_fd;
+	s->ops = ops;
+	s->proto = proto;
+	s->task.run = on_kick;
+	s->watch = loop_watch_new(loop, own_fd, LOOP_READ | LOOP_HANGUP, on_ready, s);
+	assert(s->watch != NULL); /* sockets can be watched, and this one was not yet */
+	return s;
+}
+
+void rpc_sock_kick(struct rpc_sock *s)
+{
+	/* inside a callback of this socket a flush follows anyway */
+	if (s == NULL || s->kicked || s->closed || s->busy > 0)
+		return;
+	s->kicked = true;
+	loop_post(s->loop, &s->task);
+}
+
+void rpc_sock_close(struct rpc_sock *s)
+{
+	if (s == NULL || s->closed)
+		return;
+	enter(s);
+	s->dead = true;
+	leave(s);
+}

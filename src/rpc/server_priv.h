@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server, its calls and its transports know of each other. All of it belongs to the
+ * loop thread unless a line says otherwise. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/arena.h"
+#include "base/ctx.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/pool.h"
+#include "rpc/rpc_pipe_priv.h"
+#include "rpc/server.h"
+
+struct rpc_conn;
+struct rpc_sock;
+
+/* Which handler serves a call. Zeroed: none. */
+struct rpc_route {
+	const struct rpc_service *service;
+	const struct rpc_method *method;
+	void *self;
+};
+
+/* What the Response envelope adds to the payload, at most; ttrpc's limit counts it. */
+#define TTRPC_ENVELOPE ((size_t)5)
+
+enum call_phase {
+	PHASE_OPEN,    /* waits for the first message */
+	PHASE_RUNNING, /* the handler runs, or waits for a worker */
+	PHASE_PARKED,
+};
+
+/* How a call speaks to its stream. "link" is the transport's. */
+struct call_link_ops {
+	/* Something may be there to send (rpc_pipe_take()) or to read on (rpc_pipe_hold());
+	 * when the call is done and nothing is queued, its status. */
+	void (*update)(void *link, struct call *call);
+};
+
+struct call {
+	struct rpc_pipe pipe; /* first */
+	atomic_int refs;
+	struct rpc_server *server; /* NULL when it has gone before the call */
+	struct rpc_route route;
+	enum rpc_transport transport;
+	const struct call_link_ops *link_ops;
+	void *link; /* NULL: the wire is gone */
+	struct list node;
+	struct job job;
+	struct loop_timer *timer;
+	int64_t start_ns;
+	size_t max_send;
+	bool settled; /* reported, and out of the server's list */
+	bool counted; /* its handler is in server->running */
+
+	struct ctx ctx;
+	struct arena arena;
+	struct list headers;	 /* struct header, in the arena */
+	struct rpc_msg *request; /* first message, until it is decoded */
+	struct arena recv_arena;
+	struct rpc_msg *borrowed; /* lent by call_recv_bytes() */
+
+	/* under pipe.lock */
+	enum call_phase phase;
+	bool answered;
+	bool done;
+	struct err result; /* the status, once done */
+};
+
+/* The caller (a transport) gets a reference, to be dropped by call_drop_link(). */
+MUST_USE struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
+		enum rpc_transport transport, const struct call_link_ops *link_ops, void *link);
+/* Copied; bounded by the transport. */
+void call_add_header(struct call *call, const char *name, size_t name_size, const char *value,
+		size_t value_size);
+/* Runs the handler, here or on a worker. Kinds with one request need it; NULL for the others.
+ * After this call->link may be gone. */
+void call_dispatch(struct call *call, struct rpc_msg *own_request);
+/* Ends the call from our side: peer reset, deadline, broken request, shutdown. The handler is
+ * told by cancellation; the status goes out if the link is still there. */
+void call_abort(struct call *call, const struct err *why);
+/* The wire is gone: aborts and drops the link's reference. */
+void call_drop_link(struct call *call);
+/* True, with the status, when all is queued that will be. */
+bool call_is_done(struct call *call, struct err *ret_status);
+
+enum route_result {
+	ROUTE_FOUND,
+	ROUTE_NO_SERVICE,
+	ROUTE_NO_METHOD,
+};
+
+enum route_result rpc_server_route(const struct rpc_server *s, enum rpc_transport transport,
+		const char *service, const char *method, struct rpc_route *ret_route);
+
+struct rpc_server {
+	struct loop *loop;
+	struct pool *workers, *data;
+	struct rpc_limits limits;
+	struct map grpc, ttrpc; /* full name -> struct entry */
+	struct list listeners;	/* struct listener */
+	struct list conns;	/* struct rpc_conn */
+	struct list calls;	/* struct call */
+	size_t conn_count, call_count;
+	size_t running; /* handlers that have not come back */
+	bool stopping, stop_told;
+	struct loop_timer *stop_timer;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+	void (*report)(void *arg, const struct rpc_call_report *report);
+	void *report_arg;
+};
+
+/* One connection of either transport; embedded first in its struct. */
+struct rpc_conn_ops {
+	void (*shutdown)(struct rpc_conn *conn); /* no new calls, end when idle */
+};
+
+struct rpc_conn {
+	struct list node;
+	struct rpc_server *server;
+	const struct rpc_conn_ops *ops;
+	struct rpc_sock *sock; /* NULL in tests that move the bytes themselves */
+};
+
+void rpc_conn_add(struct rpc_server *s, struct rpc_conn *conn, const struct rpc_conn_ops *ops);
+void rpc_conn_remove(struct rpc_conn *conn);
+
+typedef void (*rpc_accepted)(struct rpc_server *s, int own_fd);
+MUST_USE int rpc_server_listen(struct rpc_server *s, int own_fd, bool same_user_only,
+		rpc_accepted accepted, struct err *err);
+
+/* Bookkeeping of calls, for rpc_call.c. */
+void rpc_server_settle(struct rpc_server *s, struct call *call, int status);
+void rpc_server_handler_back(struct rpc_server *s);
