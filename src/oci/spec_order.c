@@ -79,7 +79,8 @@ SHAPE(device, { "path", NULL }, { "type", NULL }, { "major", NULL }, { "minor", 
 SHAPE(net_device, { "name", NULL });
 static const struct shape net_devices = { NULL, &net_device };
 SHAPE(seccomp_arg, { "index", NULL }, { "value", NULL }, { "valueTwo", NULL }, { "op", NULL });
-SHAPE(rule, { "names", NULL }, { "action", NULL }, { "errnoRet", NULL }, { "args", &seccomp_arg });
+SHAPE(rule, { "names", NULL }, { "action", NULL }, { "errnoRet", NULL },
+		{ "args", &seccomp_arg });
 SHAPE(seccomp, { "defaultAction", NULL }, { "defaultErrnoRet", NULL },
 		{ "architectures", NULL }, { "flags", NULL }, { "listenerPath", NULL },
 		{ "listenerMetadata", NULL }, { "syscalls", &rule });
