@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshots/snap_dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/ctx.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "os/fs.h"
+#include "snapshots/snap_store.h"
+
+/* Directories of ids that a crash took back may be in the way. */
+#define MAX_ID_TRIES 1000
+
+void snap_dir_name(uint64_t id, const char *below, char out[SNAP_DIR_NAME])
+{
+	(void)snprintf(out, SNAP_DIR_NAME, "%llu%s%s", (unsigned long long)id,
+			*below == '\0' ? "" : "/", below);
+}
+
+char *snap_dirs_path(const struct snap_dirs *d, uint64_t id, const char *below)
+{
+	char name[SNAP_DIR_NAME];
+
+	snap_dir_name(id, below, name);
+	return xasprintf("%s/snapshots/%s", d->root, name);
+}
+
+int snap_dirs_open(struct snap_dirs *d, const char *root, struct err *err)
+{
+	AUTO_FREE char *dir = xasprintf("%s/snapshots", root);
+	int rc = fs_make_dirs(AT_FDCWD, dir, 0700);
+	int fd;
+
+	if (rc < 0)
+		return err_sys(err, -rc, "make %s", dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", dir);
+	/* Nobody but us looks into layers (CVE-2024-25621): also where an older one was laxer.
+	 */
+	if (chmod(root, 0700) < 0 || fchmod(fd, 0700) < 0) {
+		rc = err_sys(err, errno, "restrict %s", root);
+		close_fd(&fd);
+		return rc;
+	}
+	*d = (struct snap_dirs){ .root = xstrdup(root), .fd = fd };
+	mutex_init(&d->lock, RANK_snapshots);
+	return 0;
+}
+
+void snap_dirs_close(struct snap_dirs *d)
+{
+	close_fd(&d->fd);
+	free(d->root);
+	free(d->pending);
+	mutex_done(&d->lock);
+}
+
+static void add_pending(struct snap_dirs *d, uint64_t id)
+{
+	LOCKED(&d->lock);
+	d->pending = xreallocarray(d->pending, d->pending_count + 1, sizeof(*d->pending));
+	d->pending[d->pending_count++] = id;
+}
+
+void snap_dirs_settled(struct snap_dirs *d, uint64_t id)
+{
+	LOCKED(&d->lock);
+	for (size_t i = 0; i < d->pending_count; i++)
+		if (d->pending[i] == id) {
+			d->pending[i] = d->pending[--d->pending_count];
+			return;
+		}
+}
+
+static int try_make(struct snap_dirs *d, uint64_t id, mode_t mode)
+{
+	char name[SNAP_DIR_NAME];
+
+	snap_dir_name(id, "", name);
+	if (mkdirat(d->fd, name, mode) < 0)
+		return -errno;
+	if (fchmodat(d->fd, name, mode, 0) < 0) /* whatever the umask is */
+		return -errno;
+	return 0;
+}
+
+int snap_dirs_make(struct snap_dirs *d, struct snap_store *store, mode_t mode, uint64_t *ret_id,
+		struct err *err)
+{
+	uint64_t id;
+	int rc;
+
+	for (int i = 0; i < MAX_ID_TRIES; i++) {
+		if (snap_store_new_id(store, &id, err) < 0)
+			return -1;
+		add_pending(d, id);
+		rc = try_make(d, id, mode);
+		if (rc == 0) {
+			*ret_id = id;
+			return 0;
+		}
+		snap_dirs_settled(d, id);
+		if (rc != -EEXIST)
+			return err_sys(err, -rc, "make directory of snapshot in %s", d->root);
+	}
+	return err_set(err, ERR_INTERNAL, "no free snapshot id in %s", d->root);
+}
+
+int snap_dirs_sync(struct snap_dirs *d, uint64_t id, struct err *err)
+{
+	char name[SNAP_DIR_NAME];
+	int rc;
+
+	snap_dir_name(id, "", name);
+	rc = fs_sync_dir(d->fd, name);
+	if (rc == 0 && fsync(d->fd) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return err_sys(err, -rc, "sync snapshot directory %s", name);
+	return 0;
+}
+
+int snap_dirs_remove(struct snap_dirs *d, uint64_t id, struct err *err)
+{
+	char name[SNAP_DIR_NAME];
+	int rc;
+
+	snap_dir_name(id, "", name);
+	rc = fs_remove_all(d->fd, name);
+	if (rc < 0)
+		return err_sys(err, -rc, "remove %s/snapshots/%s", d->root, name);
+	return 0;
+}
+
+/* Names of directories in use, in a set sorted for bsearch(). */
+struct known {
+	uint64_t *ids;
+	size_t count, room;
+};
+
+static void know(struct known *k, uint64_t id)
+{
+	if (k->count == k->room) {
+		k->room = k->room == 0 ? 64 : k->room * 2;
+		k->ids = xreallocarray(k->ids, k->room, sizeof(*k->ids));
+	}
+	k->ids[k->count++] = id;
+}
+
+static int know_row(void *arg, uint64_t id, const struct snapshot_info *i, struct err *err)
+{
+	know(arg, id);
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Pending ids first: one that is settled after this is in the store before we ask it. */
+static int collect_known(
+		struct snap_dirs *d, struct snap_store *store, struct known *k, struct err *err)
+{
+	mutex_lock(&d->lock);
+	for (size_t i = 0; i < d->pending_count; i++)
+		know(k, d->pending[i]);
+	mutex_unlock(&d->lock);
+	if (snap_store_walk(store, NULL, know_row, k, err) < 0)
+		return -1;
+	if (k->count > 0)
+		qsort(k->ids, k->count, sizeof(*k->ids), compare_ids);
+	return 0;
+}
+
+static bool is_known(const struct known *k, const char *name)
+{
+	uint64_t id;
+
+	return str_u64(name, &id) && k->count > 0 &&
+	       bsearch(&id, k->ids, k->count, sizeof(id), compare_ids) != NULL;
+}
+
+static int remove_unknown(struct snap_dirs *d, char *const *names, const struct known *k,
+		struct ctx *ctx, struct err *err)
+{
+	for (size_t i = 0; names[i] != NULL; i++) {
+		int rc;
+
+		if (is_known(k, names[i]))
+			continue;
+		if (err->kind == ERR_NONE && ctx_done(ctx, err))
+			return -1;
+		rc = fs_remove_all(d->fd, names[i]);
+		if (rc < 0 && err->kind == ERR_NONE)
+			(void)err_sys(err, -rc, "remove %s/snapshots/%s", d->root, names[i]);
+	}
+	return err->kind == ERR_NONE ? 0 : -1;
+}
+
+int snap_dirs_clean(
+		struct snap_dirs *d, struct snap_store *store, struct ctx *ctx, struct err *err)
+{
+	AUTO_STRV char **names = NULL;
+	struct known known = { 0 };
+	/* The directories first: one that is made after this is not looked at. */
+	int rc = fs_list(d->fd, ".", &names);
+
+	if (rc < 0)
+		return err_sys(err, -rc, "list %s/snapshots", d->root);
+	rc = collect_known(d, store, &known, err);
+	if (rc == 0)
+		rc = remove_unknown(d, names, &known, ctx, err);
+	free(known.ids);
+	return rc;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of the drivers is not in the interface: directories, when they go, and labels of
+ * overlay. */
+#include "unit/unit.h"
+
+#include <errno.h>
+
+#include "base/ctx.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/snapshot.h"
+#include "snapshots/native/snap_native.h"
+#include "snapshots/overlay/snap_overlay.h"
+#include "snapshots/snap_store.h"
+#include "support/tempdir.h"
+
+static struct tempdir dir;
+static struct ctx ctx;
+
+static int setup(void **state)
+{
+	tempdir_make(&dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	tempdir_remove(&dir);
+	return 0;
+}
+
+static struct snapshotter *overlay_with(struct snap_overlay_options options)
+{
+	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
+	AUTO_ERR struct err err = { 0 };
+	struct snapshotter *s = NULL;
+
+	options.root = root;
+	assert_ok(snap_overlay_new(&options, snap_store_mem_new(), &s, &err), &err);
+	return s;
+}
+
+static void prepare(struct snapshotter *s, const char *key, const char *parent,
+		const struct labels *labels)
+{
+	struct mounts m AUTO_MOUNTS = { 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	assert_ok(snapshot_prepare(s, &ctx, key, parent, labels, &m, &err), &err);
+}
+
+static void view(struct snapshotter *s, const char *key)
+{
+	struct mounts m AUTO_MOUNTS = { 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	assert_ok(snapshot_view(s, &ctx, key, NULL, NULL, &m, &err), &err);
+}
+
+static int mode_of(const char *path)
+{
+	struct stat st;
+
+	return fstatat(dir.fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -1
+								   : (int)(st.st_mode & 07777);
+}
+
+static void overlay_directories_have_the_originals_modes(void **state)
+{
+	AUTO(snapshotter_free) struct snapshotter *s = NULL;
+	mode_t old = umask(0077);
+
+	s = overlay_with((struct snap_overlay_options){ 0 });
+	prepare(s, "a", NULL, NULL);
+	view(s, "v");
+	assert_int_equal(mode_of("root"), 0700);
+	assert_int_equal(mode_of("root/snapshots"), 0700);
+	assert_int_equal(mode_of("root/snapshots/1"), 0700);
+	assert_int_equal(mode_of("root/snapshots/1/fs"), 0755);
+	assert_int_equal(mode_of("root/snapshots/1/work"), 0711);
+	assert_int_equal(mode_of("root/snapshots/2/fs"), 0755);
+	assert_int_equal(mode_of("root/snapshots/2/work"), -1);
+	umask(old);
+}
+
+/* CVE-2024-25621 */
+static void a_lax_root_is_tightened(void **state)
+{
+	AUTO(snapshotter_free) struct snapshotter *s = NULL;
+
+	assert_int_equal(fs_make_dirs(dir.fd, "root/snapshots", 0755), 0);
+	s = overlay_with((struct snap_overlay_options){ 0 });
+	assert_int_equal(mode_of("root"), 0700);
+	assert_int_equal(mode_of("root/snapshots"), 0700);
+}
+
+static void removed_directories_go_in_cleanup(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s = overlay_with((struct snap_overlay_options){ 0 });
+	AUTO_ERR struct err err = { 0 };
+
+	prepare(s, "a", NULL, NULL);
+	prepare(s, "b", NULL, NULL);
+	put_file(dir.fd, "root/snapshots/1/fs/file", "");
+	assert_ok(snapshot_remove(s, &ctx, "a", &err), &err);
+	assert_true(is_there(dir.fd, "root/snapshots/1/fs/file"));
+	assert_int_equal(mkdirat(dir.fd, "root/snapshots/new-123", 0700), 0);
+	assert_int_equal(mkdirat(dir.fd, "root/snapshots/77", 0700), 0);
+	assert_int_equal(mkdirat(dir.fd, "root/snapshots/2.links", 0700), 0);
+	assert_ok(snapshot_cleanup(s, &ctx, &err), &err);
+	assert_false(is_there(dir.fd, "root/snapshots/1"));
+	assert_true(is_there(dir.fd, "root/snapshots/2/fs"));
+	assert_false(is_there(dir.fd, "root/snapshots/new-123"));
+	assert_false(is_there(dir.fd, "root/snapshots/77"));
+	assert_false(is_there(dir.fd, "root/snapshots/2.links"));
+}
+
+static void removal_is_at_once_if_so_configured(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s =
+			overlay_with((struct snap_overlay_options){ .sync_remove = true });
+	AUTO_ERR struct err err = { 0 };
+
+	prepare(s, "a", NULL, NULL);
+	assert_ok(snapshot_remove(s, &ctx, "a", &err), &err);
+	assert_false(is_there(dir.fd, "root/snapshots/1"));
+}
+
+static void a_failed_prepare_leaves_no_directory(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s = overlay_with((struct snap_overlay_options){ 0 });
+	struct mounts m AUTO_MOUNTS = { 0 };
+	AUTO_ERR struct err err = { 0 };
+	AUTO_STRV char **names = NULL;
+
+	prepare(s, "a", NULL, NULL);
+	assert_fails(snapshot_prepare(s, &ctx, "b", "a", NULL, &m, &err), &err, ERR_INVALID);
+	assert_fails(snapshot_prepare(s, &ctx, "a", NULL, NULL, &m, &err), &err, ERR_EXISTS);
+	assert_int_equal(fs_list(dir.fd, "root/snapshots", &names), 0);
+	assert_int_equal(strv_len(names), 1);
+}
+
+static void a_directory_in_the_way_is_passed_by(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s = overlay_with((struct snap_overlay_options){ 0 });
+
+	assert_int_equal(mkdirat(dir.fd, "root/snapshots/1", 0700), 0);
+	prepare(s, "a", NULL, NULL);
+	assert_false(is_there(dir.fd, "root/snapshots/1/fs"));
+	assert_true(is_there(dir.fd, "root/snapshots/2/fs"));
+}
+
+static void shifted_snapshots_belong_to_the_containers_root(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s = overlay_with((struct snap_overlay_options){ 0 });
+	struct labels labels AUTO_LABELS = { 0 };
+	struct mounts m AUTO_MOUNTS = { 0 };
+	AUTO_ERR struct err err = { 0 };
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	labels_set(&labels, "containerd.io/snapshot/uidmapping", "0:100000:65536");
+	prepare(s, "a", NULL, &labels);
+	assert_int_equal(fstatat(dir.fd, "root/snapshots/1/fs", &st, 0), 0);
+	assert_int_equal(st.st_uid, 100000);
+	assert_int_equal(st.st_gid, 0);
+	labels_set(&labels, "containerd.io/snapshot/uidmapping", "rubbish");
+	assert_fails(snapshot_prepare(s, &ctx, "b", NULL, &labels, &m, &err), &err,
+			ERR_UNKNOWN);
+	assert_false(is_there(dir.fd, "root/snapshots/2"));
+}
+
+static int check_label(void *arg, const struct snapshot_info *i, struct err *err)
+{
+	AUTO_FREE char *want = xasprintf("%s/root/snapshots/1/fs", dir.path);
+	const char *got = labels_find(&i->labels, "containerd.io/snapshot/overlay.upperdir");
+
+	assert_non_null(got);
+	assert_string_equal(got, want);
+	return 0;
+}
+
+static void the_upper_directory_is_shown_if_so_configured(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s =
+			overlay_with((struct snap_overlay_options){ .upperdir_label = true });
+	struct snapshot_info i = { 0 }, change = { .name = (char[]){ "a" } };
+	AUTO_ERR struct err err = { 0 };
+
+	prepare(s, "a", NULL, NULL);
+	assert_ok(snapshot_stat(s, &ctx, "a", &i, &err), &err);
+	assert_ok(check_label(NULL, &i, &err), &err);
+	snapshot_info_done(&i);
+	assert_ok(snapshot_update(s, &ctx, &change, NULL, &i, &err), &err);
+	assert_ok(check_label(NULL, &i, &err), &err);
+	snapshot_info_done(&i);
+	assert_ok(snapshot_walk(s, &ctx, NULL, check_label, NULL, &err), &err);
+}
+
+static void overlay_promises_what_it_can(void **state)
+{
+	AUTO(snapshotter_free)
+	struct snapshotter *s = overlay_with((struct snap_overlay_options){ 0 });
+	AUTO(snapshotter_free)
+	struct snapshotter *slow =
+			overlay_with((struct snap_overlay_options){ .slow_chown = true });
+	AUTO_STRV char **caps = snap_overlay_capabilities(s);
+	AUTO_STRV char **slow_caps = snap_overlay_capabilities(slow);
+
+	assert_int_equal(strv_has(caps, "remap-ids"), strv_has(caps, "only-remap-ids"));
+	assert_false(strv_has(slow_caps, "only-remap-ids"));
+	assert_int_equal(strv_has(caps, "rebase"), strv_has(slow_caps, "rebase"));
+}
+
+static void native_copies_everything_of_its_parent(void **state)
+{
+	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
+	struct snap_native_options options = { .root = root };
+	AUTO(snapshotter_free) struct snapshotter *s = NULL;
+	AUTO_ERR struct err err = { 0 };
+	struct stat a, b;
+
+	assert_ok(snap_native_new(&options, snap_store_mem_new(), &s, &err), &err);
+	prepare(s, "a", NULL, NULL);
+	put_file(dir.fd, "root/snapshots/1/file", "text");
+	assert_int_equal(linkat(dir.fd, "root/snapshots/1/file", dir.fd,
+					 "root/snapshots/1/again", 0),
+			0);
+	assert_ok(snapshot_commit(s, &ctx, "one", "a", NULL, NULL, &err), &err);
+	prepare(s, "b", "one", NULL);
+	assert_int_equal(fstatat(dir.fd, "root/snapshots/2/file", &a, 0), 0);
+	assert_int_equal(fstatat(dir.fd, "root/snapshots/2/again", &b, 0), 0);
+	assert_int_equal(a.st_ino, b.st_ino);
+	assert_ok(snapshot_remove(s, &ctx, "b", &err), &err);
+	assert_false(is_there(dir.fd, "root/snapshots/2"));
+	assert_false(is_there(dir.fd, "root/snapshots/2.links"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(overlay_directories_have_the_originals_modes),
+		T(a_lax_root_is_tightened),
+		T(removed_directories_go_in_cleanup),
+		T(removal_is_at_once_if_so_configured),
+		T(a_failed_prepare_leaves_no_directory),
+		T(a_directory_in_the_way_is_passed_by),
+		T(shifted_snapshots_belong_to_the_containers_root),
+		T(the_upper_directory_is_shown_if_so_configured),
+		T(overlay_promises_what_it_can),
+		T(native_copies_everything_of_its_parent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
