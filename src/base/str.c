@@ -70,9 +70,8 @@ static void strv_take(char ***v, char *own_text)
 {
 	size_t n = strv_len(*v);
 
-	/* Grows at powers of two only; the length says when. */
-	if (*v == NULL || (n & (n + 1)) == 0)
-		*v = xreallocarray(*v, 2 * (n + 1), sizeof(**v));
+	/* Every time: the vector may come from anywhere, and be no longer than it was. */
+	*v = xreallocarray(*v, n + 2, sizeof(**v));
 	(*v)[n] = own_text;
 	(*v)[n + 1] = NULL;
 }

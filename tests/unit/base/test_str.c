@@ -39,6 +39,20 @@ static void vectors_grow_one_by_one(void **state)
 	assert_false(strv_has(v, "100"));
 }
 
+static void vectors_made_elsewhere_can_grow(void **state)
+{
+	char *three[] = { (char *)"a", (char *)"b", (char *)"c", NULL };
+
+	for (size_t n = 0; n <= 3; n++) {
+		AUTO_STRV char **v = strv_dup(three + 3 - n);
+
+		strv_add(&v, "x");
+		strv_add(&v, "y");
+		assert_int_equal(strv_len(v), n + 2);
+		assert_string_equal(v[n + 1], "y");
+	}
+}
+
 static void duplicating_a_vector_lets_it_grow(void **state)
 {
 	AUTO_STRV char **v = strv_split("a b c", ' ');
@@ -101,6 +115,7 @@ static void hex_is_lower_case(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(vectors_made_elsewhere_can_grow),
 		TEST(splitting_keeps_empty_pieces),
 		TEST(splitting_and_joining_are_inverse),
 		TEST(vectors_grow_one_by_one),
