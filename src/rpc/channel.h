@@ -47,6 +47,9 @@ DEFINE_AUTO(struct channel *, channel_unref)
  * told when it ends because the last reference was dropped. */
 ANY_THREAD void channel_on_close(struct channel *c, void (*closed)(void *arg), void *arg);
 ANY_THREAD bool channel_is_closed(struct channel *c);
+/* Ends the connection now, whoever else holds a reference: calls in flight fail as if the peer
+ * had gone, and whoever asked to be told is told. */
+ANY_THREAD void channel_close(struct channel *c);
 /* SO_PEERCRED of a unix socket; 0 if unknown. */
 ANY_THREAD pid_t channel_peer_pid(const struct channel *c);
 

@@ -177,6 +177,29 @@ void channel_unref(struct channel *c)
 	release(c);
 }
 
+struct closing {
+	struct loop_task task;
+	struct channel *channel;
+};
+
+static void close_now(struct loop_task *task)
+{
+	AUTO_FREE struct closing *closing = container_of(task, struct closing, task);
+
+	rpc_sock_close(closing->channel->sock);
+	release(closing->channel);
+}
+
+void channel_close(struct channel *c)
+{
+	struct closing *closing = xzalloc(sizeof(*closing));
+
+	closing->task.run = close_now;
+	closing->channel = c;
+	hold(c);
+	loop_post(c->loop, &closing->task);
+}
+
 static void run_watcher(struct loop_task *task)
 {
 	AUTO_FREE struct watcher *w = container_of(task, struct watcher, task);

@@ -704,6 +704,27 @@ static void a_stopped_server_ends_calls_and_channels(void **state)
 	end(w);
 }
 
+static void closing_a_channel_is_told_to_everybody(void **state)
+{
+	struct world *w = begin(state);
+	struct counter n;
+
+	counter_init(&n);
+	assert_ok(call(w, "Echo", "x", 0, NULL), &w->err);
+	channel_on_close(w->c, told, &n);
+	channel_close(w->c);
+	assert_int_equal(call(w, "Echo", "x", 0, NULL), -1);
+	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
+	err_clear(&w->err);
+	mutex_lock(&n.lock);
+	while (n.ok == 0)
+		cond_wait(&n.changed, &n.lock);
+	mutex_unlock(&n.lock);
+	assert_true(channel_is_closed(w->c));
+	channel_close(w->c); /* once more is fine */
+	end(w);
+}
+
 static void nobody_listening_is_unavailable(void **state)
 {
 	struct world *w = begin(state);
@@ -810,6 +831,7 @@ static const struct CMUnitTest rules[] = {
 	TEST(answers_over_the_limit_fail_alone),
 	TEST(requests_over_the_limit_fail_alone),
 	TEST(a_stopped_server_ends_calls_and_channels),
+	TEST(closing_a_channel_is_told_to_everybody),
 	TEST(nobody_listening_is_unavailable),
 	TEST(ttrpc_peers_of_another_user_are_turned_away),
 	TEST(connections_beyond_the_limit_wait),
