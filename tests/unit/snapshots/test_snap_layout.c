@@ -116,6 +116,77 @@ static void removed_directories_go_in_cleanup(void **state)
 	assert_false(is_there(dir.fd, "root/snapshots/2.links"));
 }
 
+/* A store that cleans up at the worst moment: the directory is made, the record is not. */
+struct rude_store {
+	struct snap_store base;
+	struct snap_store *inner;
+	struct snapshotter *cleaned;
+};
+
+static struct snap_store *inner_of(struct snap_store *self)
+{
+	return container_of(self, struct rude_store, base)->inner;
+}
+
+static int rude_new_id(struct snap_store *self, uint64_t *ret_id, struct err *err)
+{
+	return snap_store_new_id(inner_of(self), ret_id, err);
+}
+
+static int rude_create(struct snap_store *self, uint64_t id, enum snapshot_kind kind,
+		const char *key, const char *parent, const struct labels *labels,
+		struct snap_node *ret_node, struct err *err)
+{
+	struct rude_store *r = container_of(self, struct rude_store, base);
+
+	if (snapshot_cleanup(r->cleaned, &ctx, err) < 0)
+		return -1;
+	return snap_store_create(r->inner, id, kind, key, parent, labels, ret_node, err);
+}
+
+static int rude_find(struct snap_store *self, const char *key, struct snap_node *ret_node,
+		struct snapshot_info *ret_info, struct snapshot_usage *ret_usage,
+		struct err *err)
+{
+	return snap_store_find(inner_of(self), key, ret_node, ret_info, ret_usage, err);
+}
+
+static int rude_walk(struct snap_store *self, char *const *filters, snap_store_each each,
+		void *arg, struct err *err)
+{
+	return snap_store_walk(inner_of(self), filters, each, arg, err);
+}
+
+static void rude_free(struct snap_store *self)
+{
+	snap_store_free(inner_of(self));
+}
+
+static const struct snap_store_ops rude_ops = {
+	.new_id = rude_new_id,
+	.create = rude_create,
+	.find = rude_find,
+	.walk = rude_walk,
+	.free = rude_free,
+};
+
+static void cleanup_spares_a_directory_that_is_not_recorded_yet(void **state)
+{
+	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
+	struct snap_overlay_options options = { .root = root };
+	struct rude_store rude = { .base.ops = &rude_ops };
+	AUTO(snapshotter_free) struct snapshotter *s = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	rude.inner = snap_store_mem_new();
+	assert_ok(snap_overlay_new(&options, &rude.base, &s, &err), &err);
+	rude.cleaned = s;
+	prepare(s, "a", NULL, NULL);
+	assert_true(is_there(dir.fd, "root/snapshots/1/fs"));
+	assert_ok(snapshot_cleanup(s, &ctx, &err), &err);
+	assert_true(is_there(dir.fd, "root/snapshots/1/fs"));
+}
+
 static void removal_is_at_once_if_so_configured(void **state)
 {
 	AUTO(snapshotter_free)
@@ -250,6 +321,7 @@ int main(void)
 		T(overlay_directories_have_the_originals_modes),
 		T(a_lax_root_is_tightened),
 		T(removed_directories_go_in_cleanup),
+		T(cleanup_spares_a_directory_that_is_not_recorded_yet),
 		T(removal_is_at_once_if_so_configured),
 		T(a_failed_prepare_leaves_no_directory),
 		T(a_directory_in_the_way_is_passed_by),
