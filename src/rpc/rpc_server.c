@@ -19,6 +19,9 @@
 #define DEFAULT_MESSAGE	    ((size_t)16 << 20)
 #define DEFAULT_CONNECTIONS 4096
 #define DEFAULT_STREAMS	    10000
+/* grpc-go's. */
+#define KEEPALIVE_MS	     (INT64_C(2) * 3600 * 1000)
+#define KEEPALIVE_TIMEOUT_MS (INT64_C(20) * 1000)
 
 /* accept() failures that pass: 1 ms, 2 ms … 1 s until it works again. */
 #define BACKOFF_MAX_MS 1000
@@ -58,6 +61,8 @@ struct rpc_server *rpc_server_new(struct loop *loop, struct pool *workers, struc
 	s->limits.max_send_message = or_default(s->limits.max_send_message, DEFAULT_MESSAGE);
 	s->limits.max_connections = or_default(s->limits.max_connections, DEFAULT_CONNECTIONS);
 	s->limits.max_streams = or_default(s->limits.max_streams, DEFAULT_STREAMS);
+	s->keepalive_ms = KEEPALIVE_MS;
+	s->keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS;
 	map_init(&s->grpc);
 	map_init(&s->ttrpc);
 	list_init(&s->listeners);

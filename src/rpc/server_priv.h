@@ -102,6 +102,8 @@ struct rpc_server {
 	struct loop *loop;
 	struct pool *workers, *data;
 	struct rpc_limits limits;
+	/* An idle gRPC connection is asked for a sign of life, and closed without one. */
+	int64_t keepalive_ms, keepalive_timeout_ms;
 	struct map grpc, ttrpc; /* full name -> struct entry */
 	struct list listeners;	/* struct listener */
 	struct list conns;	/* struct rpc_conn */

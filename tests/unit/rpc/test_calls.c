@@ -17,12 +17,6 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-#ifdef WITH_GRPC
-#define LISTEN grpc_listen
-#else
-#define LISTEN NULL
-#endif
-
 #define ANY &google__protobuf__any__descriptor
 #define MIB ((size_t)1 << 20)
 
@@ -53,13 +47,11 @@ static struct channel *dial(struct world *w)
 {
 	struct channel *c = NULL;
 
-#ifdef WITH_GRPC
 	if (w->mode->grpc) {
 		assert_ok(channel_open_grpc(w->loop, w->s->grpc, &w->ctx, &c, &w->err),
 				&w->err);
 		return c;
 	}
-#endif
 	assert_ok(channel_open_ttrpc(w->loop, w->s->ttrpc, &w->ctx, &c, &w->err), &w->err);
 	return c;
 }
@@ -69,7 +61,7 @@ static struct world *begin_with(void **state, size_t workers, const struct rpc_l
 	struct world *w = xzalloc(sizeof(*w));
 
 	w->mode = *state;
-	w->s = toy_serve(workers, limits, LISTEN);
+	w->s = toy_serve(workers, limits, grpc_listen);
 	w->toy = &w->s->toy;
 	if (!w->mode->own_loop) {
 		w->loop = loop_new();
@@ -800,10 +792,8 @@ static void connections_beyond_the_limit_wait(void **state)
 static const struct mode modes[] = {
 	{ "ttrpc, own loop", false, true },
 	{ "ttrpc, loop thread", false, false },
-#ifdef WITH_GRPC
 	{ "grpc, own loop", true, true },
 	{ "grpc, loop thread", true, false },
-#endif
 };
 
 static const struct CMUnitTest rules[] = {

@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/grpc/grpc_serve_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "rpc/grpc/grpc_guard_priv.h"
+#include "rpc/grpc/grpc_h2_priv.h"
+#include "rpc/grpc/grpc_text_priv.h"
+
+/* Headers of one request, counted as HPACK does: name + value + 32. Up to the second figure we
+ * swallow them and answer; a peer that goes beyond is cut off. */
+#define MAX_HEADERS   ((size_t)16 * 1024)
+#define FLOOD_HEADERS ((size_t)256 * 1024)
+/* Error texts, encoded: what peers with small header limits still take. */
+#define MAX_MESSAGE ((size_t)8 * 1024)
+
+struct grpc_call {
+	struct h2_stream h2; /* first */
+	struct grpc_conn *conn;
+	struct call *call;   /* NULL: none yet, or refused */
+	struct list ready;   /* in conn->ready: to be dispatched */
+	struct buf headers;  /* name, 0, value, 0 … until the call exists */
+	char *path, *method; /* pseudo headers */
+	size_t header_bytes;
+	unsigned pseudo_seen; /* bits of enum pseudo */
+	bool regular_seen, malformed, too_large;
+	bool routed;	/* headers are complete: what follows are trailers */
+	bool in_ended;	/* END_STREAM came */
+	bool responded; /* headers of the response are queued */
+};
+
+struct grpc_conn {
+	struct rpc_conn conn; /* first */
+	struct h2_conn h2;
+	struct grpc_guard guard;
+	struct list ready;
+	struct loop_timer *timer;
+	int64_t heard_ns; /* last input */
+	bool pinged;	  /* keepalive waits for a sign of life */
+	bool draining;	  /* first GOAWAY sent, waits for the ping behind it */
+};
+
+enum pseudo {
+	PSEUDO_METHOD = 1,
+	PSEUDO_PATH = 2,
+	PSEUDO_SCHEME = 4,
+	PSEUDO_AUTHORITY = 8,
+	PSEUDO_NEEDED = PSEUDO_METHOD | PSEUDO_PATH | PSEUDO_SCHEME,
+};
+
+static const uint8_t drain_ping[8] = { 'd', 'r', 'a', 'i', 'n', 'i', 'n', 'g' };
+static const uint8_t alive_ping[8] = { 'a', 'l', 'i', 'v', 'e', '?', 0, 0 };
+
+/* Responses. */
+
+static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *room, size_t size,
+		uint32_t *flags, nghttp2_data_source *source, void *user);
+
+/* grpc-status and, if there is one, grpc-message; returns the number of headers. */
+static size_t status_headers(
+		const struct err *status, char number[8], char **ret_message, nghttp2_nv nv[2])
+{
+	int n = snprintf(number, 8, "%d", err_grpc_status(status));
+
+	nv[0] = H2_NV("grpc-status", number, (size_t)n);
+	if (status->kind == ERR_NONE)
+		return 1;
+	*ret_message = grpc_message_encode(err_text(status), MAX_MESSAGE);
+	nv[1] = H2_NV("grpc-message", *ret_message, strlen(*ret_message));
+	return 2;
+}
+
+static void submit_trailers(struct grpc_call *g, const struct err *status)
+{
+	AUTO_FREE char *message = NULL;
+	char number[8];
+	nghttp2_nv nv[2];
+	size_t n = status_headers(status, number, &message, nv);
+
+	(void)nghttp2_submit_trailer(g->h2.h2->session, g->h2.id, nv, n);
+}
+
+/* A response that is nothing but a status. */
+static void respond_status(struct grpc_call *g, const char *http, const struct err *status)
+{
+	AUTO_FREE char *message = NULL;
+	char number[8];
+	nghttp2_nv nv[4];
+	size_t n;
+
+	g->responded = true;
+	grpc_guard_sent(&g->conn->guard, 0);
+	nv[0] = H2_NV(":status", http, strlen(http));
+	nv[1] = H2_NV("content-type", "application/grpc", 16);
+	n = status_headers(status, number, &message, nv + 2);
+	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, 2 + n, NULL);
+}
+
+static void respond_data(struct grpc_call *g)
+{
+	nghttp2_data_provider provider = { { .ptr = g }, on_read };
+	nghttp2_nv nv[2];
+
+	g->responded = true;
+	g->h2.sending = true;
+	nv[0] = H2_NV(":status", "200", 3);
+	nv[1] = H2_NV("content-type", "application/grpc", 16);
+	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, 2, &provider);
+}
+
+static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *room, size_t size,
+		uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+	struct grpc_call *g = source->ptr;
+	AUTO_ERR struct err status = { 0 };
+	bool end;
+	size_t n = h2_fill(&g->h2, room, size, &end);
+
+	(void)session;
+	(void)id;
+	(void)user;
+	grpc_guard_sent(&g->conn->guard, n);
+	if (end && call_is_done(g->call, &status)) {
+		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		submit_trailers(g, &status);
+		return (ssize_t)n;
+	}
+	return n > 0 ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
+}
+
+static bool has_output(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return msgq_first(&call->pipe.out) != NULL;
+}
+
+static void start_response(struct grpc_call *g)
+{
+	enum rpc_kind kind = g->call->route.method->kind;
+	bool one_answer = kind == RPC_UNARY || kind == RPC_CLIENT_STREAM;
+	AUTO_ERR struct err status = { 0 };
+	bool done = call_is_done(g->call, &status);
+	bool output = has_output(g->call);
+
+	if (!done && (one_answer || !output))
+		return;
+	if (status.kind != ERR_NONE && (one_answer || !output))
+		respond_status(g, "200", &status);
+	else
+		respond_data(g);
+}
+
+static void link_update(void *link, struct call *call)
+{
+	struct grpc_call *g = link;
+
+	(void)call;
+	h2_unhold(&g->h2);
+	if (!g->responded)
+		start_response(g);
+	else
+		h2_resume(&g->h2);
+	rpc_sock_kick(g->conn->conn.sock);
+}
+
+static const struct call_link_ops link_ops = {
+	.update = link_update,
+};
+
+/* Requests. */
+
+static void refuse(struct grpc_call *g, const char *http, enum err_kind kind, const char *fmt,
+		...) PRINTF_LIKE(4, 5);
+
+static void refuse(
+		struct grpc_call *g, const char *http, enum err_kind kind, const char *fmt, ...)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO_FREE char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = xvasprintf(fmt, args);
+	va_end(args);
+	err_plain(&err, kind, "%s", text);
+	respond_status(g, http, &err);
+}
+
+static void reset(struct grpc_call *g, uint32_t code)
+{
+	(void)nghttp2_submit_rst_stream(g->h2.h2->session, NGHTTP2_FLAG_NONE, g->h2.id, code);
+}
+
+static const char *header(const struct grpc_call *g, const char *name)
+{
+	for (size_t at = 0; at < g->headers.size;) {
+		const char *key = g->headers.data + at;
+		const char *value = key + strlen(key) + 1;
+
+		if (strcmp(key, name) == 0)
+			return value;
+		at = (size_t)(value + strlen(value) + 1 - g->headers.data);
+	}
+	return NULL;
+}
+
+static void move_headers(struct grpc_call *g)
+{
+	for (size_t at = 0; at < g->headers.size;) {
+		const char *key = g->headers.data + at;
+		const char *value = key + strlen(key) + 1;
+
+		call_add_header(g->call, key, strlen(key), value, strlen(value));
+		at = (size_t)(value + strlen(value) + 1 - g->headers.data);
+	}
+	buf_done(&g->headers);
+}
+
+static bool is_grpc(const char *content_type)
+{
+	const char *rest;
+
+	if (content_type == NULL || !str_starts(content_type, "application/grpc"))
+		return false;
+	rest = content_type + strlen("application/grpc");
+	return rest[0] == '\0' || rest[0] == '+' || rest[0] == ';';
+}
+
+/* The last slash divides, as in the original. */
+static bool find_route(struct grpc_call *g, struct rpc_route *ret_route)
+{
+	const struct rpc_server *server = g->conn->conn.server;
+	AUTO_FREE char *quoted = str_quote(g->path);
+	AUTO_FREE char *service = NULL;
+	const char *slash = strrchr(g->path, '/');
+
+	if (g->path[0] != '/' || slash == g->path) {
+		refuse(g, "200", ERR_UNIMPLEMENTED, "malformed method name: %s", quoted);
+		return false;
+	}
+	service = xstrndup(g->path + 1, (size_t)(slash - g->path - 1));
+	switch (rpc_server_route(server, RPC_GRPC, service, slash + 1, ret_route)) {
+	case ROUTE_NO_SERVICE:
+		refuse(g, "200", ERR_UNIMPLEMENTED, "unknown service %s", service);
+		return false;
+	case ROUTE_NO_METHOD:
+		refuse(g, "200", ERR_UNIMPLEMENTED, "unknown method %s for service %s",
+				slash + 1, service);
+		return false;
+	case ROUTE_FOUND:
+		break;
+	}
+	return true;
+}
+
+/* What HTTP and gRPC demand of a request before it is looked at; false when it was refused. */
+static bool check_request(struct grpc_call *g, int64_t *ret_timeout)
+{
+	const char *type = header(g, "content-type"), *timeout = header(g, "grpc-timeout");
+
+	*ret_timeout = -1;
+	if (!g->too_large &&
+			(g->malformed || (g->pseudo_seen & PSEUDO_NEEDED) != PSEUDO_NEEDED)) {
+		reset(g, NGHTTP2_PROTOCOL_ERROR);
+		return false;
+	}
+	if (g->too_large)
+		refuse(g, "200", ERR_EXHAUSTED,
+				"received header list size larger than max (%zu vs. %zu)",
+				g->header_bytes, MAX_HEADERS);
+	else if (!is_grpc(type))
+		refuse(g, "415", ERR_INVALID, "invalid gRPC request content-type \"%s\"",
+				str_or(type, ""));
+	else if (strcmp(g->method, "POST") != 0)
+		refuse(g, "405", ERR_INTERNAL,
+				"Received a HEADERS frame with :method \"%s\" which should be "
+				"POST",
+				g->method);
+	else if (timeout != NULL && !grpc_timeout_parse(timeout, ret_timeout))
+		refuse(g, "400", ERR_INTERNAL, "malformed grpc-timeout: \"%s\"", timeout);
+	return !g->responded;
+}
+
+static void set_deadline(struct call *call, int64_t timeout_ns)
+{
+	int64_t now = clock_mono_ns();
+
+	if (timeout_ns >= 0)
+		call->ctx.deadline_ns =
+				timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+}
+
+static bool has_one_request(const struct grpc_call *g)
+{
+	enum rpc_kind kind = g->call->route.method->kind;
+
+	return kind == RPC_UNARY || kind == RPC_SERVER_STREAM;
+}
+
+static void set_ready(struct grpc_call *g)
+{
+	if (list_is_empty(&g->ready))
+		list_append(&g->conn->ready, &g->ready);
+}
+
+static void on_request(struct grpc_call *g)
+{
+	struct rpc_route route;
+	int64_t timeout;
+	const char *encoding;
+
+	g->routed = true;
+	if (!check_request(g, &timeout) || !find_route(g, &route))
+		return;
+	encoding = header(g, "grpc-encoding");
+	if (encoding != NULL && strcmp(encoding, "identity") != 0) {
+		refuse(g, "200", ERR_UNIMPLEMENTED,
+				"grpc: Decompressor is not installed for grpc-encoding \"%s\"",
+				encoding);
+		return;
+	}
+	g->call = call_new(g->conn->conn.server, &route, RPC_GRPC, &link_ops, g);
+	g->h2.pipe = &g->call->pipe;
+	move_headers(g);
+	set_deadline(g->call, timeout);
+	if (!has_one_request(g))
+		set_ready(g);
+}
+
+static void abort_call(struct grpc_call *g, enum err_kind kind, const char *text)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	err_plain(&err, kind, "%s", text);
+	g->h2.deaf = true;
+	list_remove(&g->ready);
+	call_abort(g->call, &err);
+}
+
+static void on_request_end(struct grpc_call *g)
+{
+	g->in_ended = true;
+	if (g->call == NULL || g->h2.deaf)
+		return;
+	if (grpc_reader_is_inside(&g->h2.reader))
+		abort_call(g, ERR_INTERNAL, "unexpected EOF");
+	else if (has_one_request(g))
+		set_ready(g);
+	else
+		rpc_pipe_end_in(g->h2.pipe);
+}
+
+static void dispatch(struct grpc_call *g)
+{
+	struct rpc_msg *request = NULL;
+	bool more = false;
+
+	if (has_one_request(g)) {
+		LOCKED(&g->h2.pipe->lock);
+		request = msgq_pop(&g->h2.pipe->in);
+		more = msgq_first(&g->h2.pipe->in) != NULL;
+	}
+	if (has_one_request(g) && (request == NULL || more)) {
+		rpc_msg_free(request);
+		abort_call(g, ERR_INTERNAL,
+				more ? "grpc: more than one message in a request that takes one"
+				     : "grpc: no message in a request that takes one");
+		return;
+	}
+	call_dispatch(g->call, request);
+}
+
+/* Handlers run here, outside of nghttp2's callbacks. */
+static void dispatch_ready(struct grpc_conn *c)
+{
+	while (!list_is_empty(&c->ready)) {
+		struct grpc_call *g = list_first(&c->ready, struct grpc_call, ready);
+
+		list_remove(&g->ready);
+		dispatch(g);
+	}
+}
+
+/* Callbacks of nghttp2. */
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+	struct grpc_conn *c = user;
+
+	if (!grpc_guard_frame(&c->guard, hd)) {
+		(void)nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+		c->h2.broken = true;
+	}
+	return 0;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+	struct grpc_conn *c = user;
+	struct grpc_call *g;
+
+	if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
+	g = xzalloc(sizeof(*g));
+	g->conn = c;
+	g->headers.limit = MAX_HEADERS;
+	list_init(&g->ready);
+	h2_stream_init(&g->h2, &c->h2, frame->hd.stream_id,
+			c->conn.server->limits.max_recv_message);
+	(void)nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, g);
+	return 0;
+}
+
+static void take_pseudo(struct grpc_call *g, const char *name, const char *value)
+{
+	static const struct {
+		const char *name;
+		enum pseudo bit;
+	} known[] = {
+		{ ":method", PSEUDO_METHOD },
+		{ ":path", PSEUDO_PATH },
+		{ ":scheme", PSEUDO_SCHEME },
+		{ ":authority", PSEUDO_AUTHORITY },
+	};
+	unsigned bit = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(name, known[i].name) == 0)
+			bit = known[i].bit;
+	if (bit == 0 || (g->pseudo_seen & bit) || g->regular_seen)
+		g->malformed = true;
+	else if (bit == PSEUDO_METHOD)
+		g->method = xstrdup(value);
+	else if (bit == PSEUDO_PATH)
+		g->path = xstrdup(value);
+	g->pseudo_seen |= bit;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
+		void *user)
+{
+	struct grpc_call *g =
+			nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+
+	(void)flags;
+	(void)user;
+	if (g == NULL)
+		return 0;
+	g->header_bytes += name_size + value_size + 32;
+	if (g->header_bytes > FLOOD_HEADERS)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (g->header_bytes > MAX_HEADERS)
+		g->too_large = true;
+	if (!nghttp2_check_header_name(name, name_size) ||
+			!nghttp2_check_header_value(value, value_size))
+		g->malformed = true;
+	if (g->routed || g->too_large || g->malformed)
+		return 0;
+	if (name[0] == ':') {
+		take_pseudo(g, (const char *)name, (const char *)value);
+		return 0;
+	}
+	g->regular_seen = true;
+	g->malformed = strcmp((const char *)name, "connection") == 0;
+	buf_add(&g->headers, name, name_size + 1);
+	buf_add(&g->headers, value, value_size + 1);
+	return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+		size_t size, void *user)
+{
+	struct grpc_call *g = nghttp2_session_get_stream_user_data(session, id);
+	AUTO_ERR struct err err = { 0 };
+
+	(void)flags;
+	(void)user;
+	if (g == NULL)
+		(void)nghttp2_session_consume(session, id, size);
+	else if (h2_receive(&g->h2, data, size, &err) < 0)
+		abort_call(g, err.kind, err_text(&err));
+	return 0;
+}
+
+static void on_ping(struct grpc_conn *c, const nghttp2_frame *frame)
+{
+	nghttp2_session *session = c->h2.session;
+	bool ack = frame->hd.flags & NGHTTP2_FLAG_ACK;
+
+	if (ack && c->draining &&
+			memcmp(frame->ping.opaque_data, drain_ping, sizeof(drain_ping)) == 0)
+		(void)nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
+				nghttp2_session_get_last_proc_stream_id(session),
+				NGHTTP2_NO_ERROR, NULL, 0);
+	if (ack || grpc_guard_ping(&c->guard, c->h2.stream_count))
+		return;
+	(void)nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
+			nghttp2_session_get_last_proc_stream_id(session),
+			NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)"too_many_pings", 14);
+	c->h2.broken = true;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+	struct grpc_conn *c = user;
+	struct grpc_call *g;
+
+	if (frame->hd.type == NGHTTP2_PING)
+		on_ping(c, frame);
+	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+		return 0;
+	g = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	if (g == NULL)
+		return 0;
+	if (!g->routed)
+		on_request(g);
+	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+		on_request_end(g);
+	return 0;
+}
+
+/* A client that still sends when its call is over is told to stop. */
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+	const struct grpc_call *g;
+
+	(void)user;
+	if (frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		return 0;
+	g = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	if (g != NULL && !g->in_ended)
+		(void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+				NGHTTP2_NO_ERROR);
+	return 0;
+}
+
+static void call_free(struct grpc_call *g)
+{
+	h2_stream_done(&g->h2);
+	list_remove(&g->ready);
+	buf_done(&g->headers);
+	free(g->path);
+	free(g->method);
+	if (g->call != NULL)
+		call_drop_link(g->call);
+	free(g);
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
+{
+	struct grpc_call *g = nghttp2_session_get_stream_user_data(session, id);
+
+	(void)code;
+	(void)user;
+	if (g != NULL)
+		call_free(g);
+	return 0;
+}
+
+/* Connections. */
+
+static bool conn_input(void *proto, const void *data, size_t size)
+{
+	struct grpc_conn *c = proto;
+
+	c->heard_ns = clock_mono_ns();
+	if (!c->h2.broken)
+		(void)h2_input(&c->h2, data, size);
+	dispatch_ready(c);
+	return !c->h2.broken;
+}
+
+static size_t conn_output(void *proto, void *room, size_t size)
+{
+	struct grpc_conn *c = proto;
+
+	return h2_output(&c->h2, room, size);
+}
+
+static bool conn_wants_input(void *proto)
+{
+	(void)proto;
+	return true; /* windows hold back what is large, the guard what is many */
+}
+
+static bool conn_finished(void *proto)
+{
+	struct grpc_conn *c = proto;
+
+	return h2_finished(&c->h2);
+}
+
+static void conn_closed(void *proto)
+{
+	struct grpc_conn *c = proto;
+
+	loop_timer_free(c->timer);
+	while (!list_is_empty(&c->h2.streams))
+		call_free(list_first(&c->h2.streams, struct grpc_call, h2.node));
+	h2_done(&c->h2);
+	rpc_conn_remove(&c->conn);
+	free(c);
+}
+
+const struct rpc_sock_ops grpc_conn_ops = {
+	.input = conn_input,
+	.output = conn_output,
+	.wants_input = conn_wants_input,
+	.finished = conn_finished,
+	.closed = conn_closed,
+};
+
+/* Two steps, as RFC 9113 §6.8 has it: a GOAWAY that promises to take everything on its way, and
+ * after one round trip the one that names the last call we took. */
+static void conn_shutdown(struct rpc_conn *conn)
+{
+	struct grpc_conn *c = container_of(conn, struct grpc_conn, conn);
+
+	c->draining = true;
+	(void)nghttp2_submit_shutdown_notice(c->h2.session);
+	(void)nghttp2_submit_ping(c->h2.session, NGHTTP2_FLAG_NONE, drain_ping);
+	rpc_sock_kick(conn->sock);
+}
+
+static const struct rpc_conn_ops server_ops = {
+	.shutdown = conn_shutdown,
+};
+
+static void on_keepalive(void *arg)
+{
+	struct grpc_conn *c = arg;
+	const struct rpc_server *s = c->conn.server;
+	int64_t silent_ms = (clock_mono_ns() - c->heard_ns) / NS_PER_MS;
+
+	if (c->pinged && silent_ms >= s->keepalive_timeout_ms) {
+		rpc_sock_close(c->conn.sock);
+		return;
+	}
+	c->pinged = silent_ms >= s->keepalive_ms;
+	if (!c->pinged) {
+		loop_timer_set(c->timer, s->keepalive_ms - silent_ms);
+		return;
+	}
+	(void)nghttp2_submit_ping(c->h2.session, NGHTTP2_FLAG_NONE, alive_ping);
+	rpc_sock_kick(c->conn.sock);
+	loop_timer_set(c->timer, s->keepalive_timeout_ms);
+}
+
+static nghttp2_session *new_session(struct grpc_conn *c)
+{
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option = h2_options();
+	nghttp2_session *session;
+
+	if (nghttp2_session_callbacks_new(&callbacks) != 0)
+		abort(); /* out of memory */
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+	if (nghttp2_session_server_new2(&session, callbacks, c, option) != 0)
+		abort();
+	nghttp2_session_callbacks_del(callbacks);
+	nghttp2_option_del(option);
+	return session;
+}
+
+static void greet(const struct grpc_conn *c)
+{
+	const struct rpc_limits *limits = &c->conn.server->limits;
+	const nghttp2_settings_entry settings[] = {
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->max_streams },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, MAX_HEADERS },
+	};
+
+	(void)nghttp2_submit_settings(
+			c->h2.session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
+	(void)nghttp2_session_set_local_window_size(
+			c->h2.session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW);
+}
+
+struct grpc_conn *grpc_conn_new(struct rpc_server *s)
+{
+	struct grpc_conn *c = xzalloc(sizeof(*c));
+
+	h2_init(&c->h2);
+	c->h2.session = new_session(c);
+	list_init(&c->ready);
+	grpc_guard_init(&c->guard);
+	c->heard_ns = clock_mono_ns();
+	rpc_conn_add(s, &c->conn, &server_ops);
+	greet(c);
+	c->timer = loop_timer_new(s->loop, on_keepalive, c);
+	loop_timer_set(c->timer, s->keepalive_ms);
+	return c;
+}
+
+struct rpc_conn *grpc_conn_base(struct grpc_conn *c)
+{
+	return &c->conn;
+}
+
+static void serve_fd(struct rpc_server *s, int own_fd)
+{
+	struct grpc_conn *c = grpc_conn_new(s);
+
+	c->conn.sock = rpc_sock_new(s->loop, own_fd, &grpc_conn_ops, c);
+	rpc_sock_kick(c->conn.sock);
+}
+
+int grpc_listen(struct rpc_server *s, int own_fd, struct err *err)
+{
+	return rpc_server_listen(s, own_fd, false, serve_fd, err);
+}
