@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meta/meta_codec_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "meta/meta_record_priv.h"
+
+/* Applies "take" to every field. False when damaged. */
+static bool decode(struct kv_bytes bytes, bool (*take)(void *object, const struct rec_field *f),
+		void *object)
+{
+	struct rec_field f;
+	struct rec r;
+	int rc;
+
+	if (!rec_open(&r, bytes))
+		return false;
+	while ((rc = rec_next(&r, &f)) > 0)
+		if (!take(object, &f))
+			return false;
+	return rc == 0;
+}
+
+int meta_damaged(const char *what, const char *name, struct err *err)
+{
+	return err_set(err, ERR_DATA_LOSS, "%s %s: stored record is damaged", what, name);
+}
+
+void ingest_record_done(struct ingest_record *r)
+{
+	free(r->backend);
+	free(r->expected);
+	*r = (struct ingest_record){ 0 };
+}
+
+void snapshot_record_done(struct snapshot_record *r)
+{
+	free(r->backend);
+	free(r->parent);
+	labels_done(&r->labels);
+	*r = (struct snapshot_record){ 0 };
+}
+
+void commit_record_done(struct commit_record *r)
+{
+	free(r->name);
+	free(r->old_backend);
+	free(r->new_backend);
+	free(r->parent);
+	labels_done(&r->labels);
+	*r = (struct commit_record){ 0 };
+}
+
+void encode_container(struct buf *b, const struct container *c)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &c->labels);
+	rec_int(b, TAG_CREATED, c->created_ns);
+	rec_int(b, TAG_UPDATED, c->updated_ns);
+	rec_text(b, CONTAINER_IMAGE, c->image);
+	rec_text(b, CONTAINER_SNAPSHOTTER, c->snapshotter);
+	rec_text(b, CONTAINER_SNAPSHOT_KEY, c->snapshot_key);
+	rec_text(b, CONTAINER_RUNTIME, c->runtime_name);
+	rec_any(b, CONTAINER_RUNTIME_OPTIONS, &c->runtime_options);
+	rec_any(b, CONTAINER_SPEC, &c->spec);
+	rec_anys(b, CONTAINER_EXTENSION, &c->extensions);
+	rec_text(b, CONTAINER_SANDBOX, c->sandbox);
+}
+
+static bool take_container(void *object, const struct rec_field *f)
+{
+	struct container *c = object;
+
+	switch (f->tag) {
+	case TAG_LABEL:
+		return rec_get_label(f, &c->labels);
+	case TAG_CREATED:
+		return rec_get_int(f, &c->created_ns);
+	case TAG_UPDATED:
+		return rec_get_int(f, &c->updated_ns);
+	case CONTAINER_IMAGE:
+		return rec_get_text(f, &c->image);
+	case CONTAINER_SNAPSHOTTER:
+		return rec_get_text(f, &c->snapshotter);
+	case CONTAINER_SNAPSHOT_KEY:
+		return rec_get_text(f, &c->snapshot_key);
+	case CONTAINER_RUNTIME:
+		return rec_get_text(f, &c->runtime_name);
+	case CONTAINER_RUNTIME_OPTIONS:
+		return rec_get_any(f, &c->runtime_options);
+	case CONTAINER_SPEC:
+		return rec_get_any(f, &c->spec);
+	case CONTAINER_EXTENSION:
+		return rec_get_named_any(f, &c->extensions);
+	case CONTAINER_SANDBOX:
+		return rec_get_text(f, &c->sandbox);
+	default:
+		return true;
+	}
+}
+
+bool decode_container(struct kv_bytes bytes, struct container *c)
+{
+	return decode(bytes, take_container, c);
+}
+
+void encode_image(struct buf *b, const struct image *i)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &i->labels);
+	rec_int(b, TAG_CREATED, i->created_ns);
+	rec_int(b, TAG_UPDATED, i->updated_ns);
+	rec_text(b, IMAGE_MEDIA_TYPE, i->target.media_type);
+	rec_text(b, IMAGE_DIGEST, i->target.digest);
+	rec_int(b, IMAGE_SIZE, i->target.size);
+	rec_labels(b, IMAGE_ANNOTATION, &i->target.annotations);
+}
+
+static bool take_image(void *object, const struct rec_field *f)
+{
+	struct image *i = object;
+
+	switch (f->tag) {
+	case TAG_LABEL:
+		return rec_get_label(f, &i->labels);
+	case TAG_CREATED:
+		return rec_get_int(f, &i->created_ns);
+	case TAG_UPDATED:
+		return rec_get_int(f, &i->updated_ns);
+	case IMAGE_MEDIA_TYPE:
+		return rec_get_text(f, &i->target.media_type);
+	case IMAGE_DIGEST:
+		return rec_get_text(f, &i->target.digest);
+	case IMAGE_SIZE:
+		return rec_get_int(f, &i->target.size);
+	case IMAGE_ANNOTATION:
+		return rec_get_label(f, &i->target.annotations);
+	default:
+		return true;
+	}
+}
+
+bool decode_image(struct kv_bytes bytes, struct image *i)
+{
+	return decode(bytes, take_image, i);
+}
+
+void encode_labels(struct buf *b, const struct labels *l)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, l);
+}
+
+static bool take_label(void *object, const struct rec_field *f)
+{
+	return f->tag != TAG_LABEL || rec_get_label(f, object);
+}
+
+bool decode_labels(struct kv_bytes bytes, struct labels *l)
+{
+	return decode(bytes, take_label, l);
+}
+
+void encode_lease(struct buf *b, const struct lease *l)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &l->labels);
+	rec_int(b, TAG_CREATED, l->created_ns);
+}
+
+static bool take_lease(void *object, const struct rec_field *f)
+{
+	struct lease *l = object;
+
+	if (f->tag == TAG_CREATED)
+		return rec_get_int(f, &l->created_ns);
+	return take_label(&l->labels, f);
+}
+
+bool decode_lease(struct kv_bytes bytes, struct lease *l)
+{
+	return decode(bytes, take_lease, l);
+}
+
+void encode_blob(struct buf *b, const struct content_info *i)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &i->labels);
+	rec_int(b, TAG_CREATED, i->created_ns);
+	rec_int(b, TAG_UPDATED, i->updated_ns);
+	rec_int(b, BLOB_SIZE, i->size);
+}
+
+static bool take_blob(void *object, const struct rec_field *f)
+{
+	struct content_info *i = object;
+
+	switch (f->tag) {
+	case TAG_CREATED:
+		return rec_get_int(f, &i->created_ns);
+	case TAG_UPDATED:
+		return rec_get_int(f, &i->updated_ns);
+	case BLOB_SIZE:
+		return rec_get_int(f, &i->size);
+	default:
+		return take_label(&i->labels, f);
+	}
+}
+
+bool decode_blob(struct kv_bytes bytes, struct content_info *i)
+{
+	return decode(bytes, take_blob, i);
+}
+
+void encode_ingest(struct buf *b, const struct ingest_record *r)
+{
+	rec_start(b);
+	rec_text(b, INGEST_BACKEND, r->backend);
+	rec_text(b, INGEST_EXPECTED, r->expected);
+	rec_int(b, INGEST_EXPIRES, r->expires_ns);
+}
+
+static bool take_ingest(void *object, const struct rec_field *f)
+{
+	struct ingest_record *r = object;
+
+	switch (f->tag) {
+	case INGEST_BACKEND:
+		return rec_get_text(f, &r->backend);
+	case INGEST_EXPECTED:
+		return rec_get_text(f, &r->expected);
+	case INGEST_EXPIRES:
+		return rec_get_int(f, &r->expires_ns);
+	default:
+		return true;
+	}
+}
+
+bool decode_ingest(struct kv_bytes bytes, struct ingest_record *r)
+{
+	return decode(bytes, take_ingest, r) && r->backend != NULL;
+}
+
+void encode_snapshot(struct buf *b, const struct snapshot_record *r)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &r->labels);
+	rec_int(b, TAG_CREATED, r->created_ns);
+	rec_int(b, TAG_UPDATED, r->updated_ns);
+	rec_text(b, SNAPSHOT_BACKEND, r->backend);
+	rec_text(b, SNAPSHOT_PARENT, r->parent);
+}
+
+static bool take_snapshot(void *object, const struct rec_field *f)
+{
+	struct snapshot_record *r = object;
+
+	switch (f->tag) {
+	case TAG_CREATED:
+		return rec_get_int(f, &r->created_ns);
+	case TAG_UPDATED:
+		return rec_get_int(f, &r->updated_ns);
+	case SNAPSHOT_BACKEND:
+		return rec_get_text(f, &r->backend);
+	case SNAPSHOT_PARENT:
+		return rec_get_text(f, &r->parent);
+	default:
+		return take_label(&r->labels, f);
+	}
+}
+
+bool decode_snapshot(struct kv_bytes bytes, struct snapshot_record *r)
+{
+	return decode(bytes, take_snapshot, r) && r->backend != NULL;
+}
+
+void encode_commit(struct buf *b, const struct commit_record *r)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &r->labels);
+	rec_int(b, TAG_CREATED, r->created_ns);
+	rec_text(b, COMMIT_NAME, r->name);
+	rec_text(b, COMMIT_OLD_BACKEND, r->old_backend);
+	rec_text(b, COMMIT_NEW_BACKEND, r->new_backend);
+	rec_text(b, COMMIT_PARENT, r->parent);
+}
+
+static bool take_commit(void *object, const struct rec_field *f)
+{
+	struct commit_record *r = object;
+
+	switch (f->tag) {
+	case TAG_CREATED:
+		return rec_get_int(f, &r->created_ns);
+	case COMMIT_NAME:
+		return rec_get_text(f, &r->name);
+	case COMMIT_OLD_BACKEND:
+		return rec_get_text(f, &r->old_backend);
+	case COMMIT_NEW_BACKEND:
+		return rec_get_text(f, &r->new_backend);
+	case COMMIT_PARENT:
+		return rec_get_text(f, &r->parent);
+	default:
+		return take_label(&r->labels, f);
+	}
+}
+
+bool decode_commit(struct kv_bytes bytes, struct commit_record *r)
+{
+	return decode(bytes, take_commit, r) && r->name != NULL && r->old_backend != NULL &&
+	       r->new_backend != NULL;
+}
