@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The containerd program: reference 03 §4.1. */
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "cmd/containerd/daemon.h"
+#include "cmd/containerd/daemon_cli.h"
+#include "cmd/containerd/daemon_flags.h"
+
+/* Before the first thread: the loop reads what is blocked, and nobody else may take it. */
+static void block_signals(void)
+{
+	static const int read_by_loop[] = { SIGTERM, SIGINT, SIGUSR1 };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(read_by_loop); i++)
+		(void)sigaddset(&set, read_by_loop[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGHUP, &ignore, NULL);
+}
+
+static int serve(const struct daemon_flags *flags)
+{
+	AUTO_DAEMON struct daemon d = { 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	block_signals();
+	if (daemon_boot(flags, &d, &err) < 0 || daemon_serve(&d, &err) < 0)
+		return command_fail(&err);
+	return 0;
+}
+
+static int run_command(const struct daemon_flags *flags, int argc, char **argv)
+{
+	if (str_eq(argv[0], "config"))
+		return command_config(flags, argc - 1, argv + 1);
+	if (str_eq(argv[0], "help") || str_eq(argv[0], "h")) {
+		daemon_help();
+		return 0;
+	}
+	return command_unknown(argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+	AUTO_ERR struct err err = { 0 };
+	struct daemon_flags flags = { 0 };
+	int rest = 0;
+
+	mem_tune();
+	if (daemon_flags_parse(argc, argv, &flags, &rest, &err) < 0) {
+		printf("Incorrect Usage: %s\n\n", err_text(&err));
+		daemon_help();
+		(void)fflush(stdout);
+		return command_fail(&err);
+	}
+	if (flags.help) {
+		daemon_help();
+		return 0;
+	}
+	if (flags.version) {
+		printf("containerd " CTRD_VERSION_PACKAGE " " CTRD_FULL_VERSION
+		       " " CTRD_REVISION "\n");
+		return 0;
+	}
+	if (rest < argc)
+		return run_command(&flags, argc - rest, argv + rest);
+	return serve(&flags);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon as an object: what it is made of, in the order it is built. Nothing of it is
+ * global; two of them may live in one process.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/auto.h"
+#include "plugin/plugin.h"
+
+struct config;
+struct daemon_flags;
+struct err;
+
+struct daemon {
+	int64_t start_ns; /* monotonic */
+	struct config *config;
+	char *root, *state; /* absolute */
+	struct plugin_host host;
+	bool is_stopping;
+	unsigned long stopper; /* thread that ends the plugins while the loop runs */
+	bool has_stopper;
+};
+
+/* Everything up to the moment before the first call is served: directories, loop, pools,
+ * server, plugins, sockets. Signals must be blocked already. Says nothing but what the log is
+ * for. */
+MAY_BLOCK MUST_USE int daemon_boot(
+		const struct daemon_flags *flags, struct daemon *d, struct err *err);
+
+/* Serves until a signal or daemon_stop() ends it. The calling thread becomes the loop's. */
+MUST_USE int daemon_serve(struct daemon *d, struct err *err);
+
+/* Closes the sockets, cancels calls, ends plugins; daemon_serve() returns when all is done. */
+ON_LOOP void daemon_stop(struct daemon *d);
+
+/* Gives back what boot made, also half of it. */
+MAY_BLOCK void daemon_done(struct daemon *d);
+#define AUTO_DAEMON __attribute__((cleanup(daemon_done)))
+
+/* Writes what the daemon is doing to the log and to a file: the answer to SIGUSR1. */
+ON_LOOP void daemon_dump(struct daemon *d);
+
+/* The plugins of this build; see builtins.c. */
+MUST_USE int daemon_add_builtins(struct plugin_set *set, struct err *err);

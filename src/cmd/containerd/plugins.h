@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The init and fini functions that builtins.c lists, by the file they are in, and the types of
+ * plugins. Adding a plugin: a row in builtins.c, a function in the plugins_*.c it belongs to, a
+ * line here, and rows in config/config_keys_plugins.c if it has settings.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "plugin/plugin.h"
+
+#define TYPE_INTERNAL	       "io.containerd.internal.v1"
+#define TYPE_RUNTIME	       "io.containerd.runtime.v2"
+#define TYPE_SERVICE	       "io.containerd.service.v1"
+#define TYPE_GRPC	       "io.containerd.grpc.v1"
+#define TYPE_TTRPC	       "io.containerd.ttrpc.v1"
+#define TYPE_SNAPSHOTTER       "io.containerd.snapshotter.v1"
+#define TYPE_TASK_MONITOR      "io.containerd.monitor.task.v1"
+#define TYPE_CONTAINER_MONITOR "io.containerd.monitor.container.v1"
+#define TYPE_DIFFER	       "io.containerd.differ.v1"
+#define TYPE_METADATA	       "io.containerd.metadata.v1"
+#define TYPE_CONTENT	       "io.containerd.content.v1"
+#define TYPE_GC		       "io.containerd.gc.v1"
+#define TYPE_EVENT	       "io.containerd.event.v1"
+#define TYPE_LEASE	       "io.containerd.lease.v1"
+#define TYPE_STREAMING	       "io.containerd.streaming.v1"
+#define TYPE_TRANSFER	       "io.containerd.transfer.v1"
+#define TYPE_SANDBOX_STORE     "io.containerd.sandbox.store.v1"
+#define TYPE_SANDBOX	       "io.containerd.sandbox.controller.v1"
+#define TYPE_VERIFIER	       "io.containerd.image-verifier.v1"
+#define TYPE_WARNING	       "io.containerd.warning.v1"
+#define TYPE_SHIM	       "io.containerd.shim.v1"
+#define TYPE_SERVER	       "io.containerd.server.v1"
+#define TYPE_MOUNT_MANAGER     "io.containerd.mount-manager.v1"
+#define TYPE_MOUNT_HANDLER     "io.containerd.mount-handler.v1"
+
+typedef int plugin_init(struct plugin_env *env, void **ret_instance, struct err *err);
+typedef void plugin_fini(void *instance);
+
+/* The plugin's own directory, made with 0700 if "mode" says no more. */
+MAY_BLOCK MUST_USE int plugin_make_dir(const char *path, mode_t mode, struct err *err);
+
+/* plugins_base.c */
+plugin_init plugin_opt_init;
+plugin_init plugin_warning_init;
+plugin_fini plugin_warning_fini;
+
+/* plugins_server.c: where the API is served. */
+struct api_listener {
+	char *address;
+	uid_t uid;
+	gid_t gid;
+	bool is_ttrpc;
+	int fd; /* -1 once the server has it */
+};
+plugin_init plugin_grpc_init;
+plugin_init plugin_ttrpc_init;
+plugin_fini plugin_listener_fini;
+MAY_BLOCK MUST_USE int api_listener_open(struct api_listener *l, struct err *err);
+
+/* plugins_services.c */
+plugin_init plugin_version_init;
+plugin_init plugin_health_init;
+plugin_init plugin_introspection_service_init;
+plugin_fini plugin_introspection_service_fini;
+plugin_init plugin_introspection_init;
