@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/ctx.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -129,7 +130,7 @@ static void set_oom_score(const struct daemon *d)
 
 	if (rc < 0)
 		log_error(NULL, "failed to change OOM score to %d: %s (ignored)", score,
-				strerrorname_np(-rc));
+				errno_text(-rc));
 }
 
 static int join_cgroup(const struct daemon *d, struct err *err)

@@ -117,7 +117,7 @@ static void finish_dump(struct job *job)
 	log_dump(&dump->text);
 	rc = write_dump(path, &dump->text);
 	if (rc < 0)
-		log_warn(NULL, "write %s: %s (ignored)", path, strerrorname_np(-rc));
+		log_warn(NULL, "write %s: %s (ignored)", path, errno_text(-rc));
 	else
 		log_info(NULL, "state dump written to %s", path);
 	buf_done(&dump->text);

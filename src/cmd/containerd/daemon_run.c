@@ -27,7 +27,7 @@ static void tell_service_manager(const char *state)
 		NULL };
 
 	if (rc < 0)
-		log_warn(NULL, "sd notification failed: %s (ignored)", strerrorname_np(-rc));
+		log_warn(NULL, "sd notification failed: %s (ignored)", errno_text(-rc));
 	else if (log_is_on(LOG_DEBUG))
 		log_fields(NULL, LOG_DEBUG, fields, "sd notification");
 }
@@ -117,7 +117,7 @@ static void server_stopped(void *arg)
 	d->has_stopper = rc == 0;
 	if (rc == 0)
 		return;
-	log_error(NULL, "start the thread that ends plugins: %s", strerrorname_np(-rc));
+	log_error(NULL, "start the thread that ends plugins: %s", errno_text(-rc));
 	loop_stop(d->host.loop);
 }
 
@@ -126,7 +126,7 @@ static void unlink_socket(struct daemon *d, const char *id)
 	const struct api_listener *l = plugin_set_find(d->host.plugins, TYPE_SERVER, id);
 
 	if (l != NULL && unlink(l->address) < 0)
-		log_warn(NULL, "remove %s: %s (ignored)", l->address, strerrorname_np(errno));
+		log_warn(NULL, "remove %s: %s (ignored)", l->address, errno_text(errno));
 }
 
 void daemon_stop(struct daemon *d)

@@ -2,6 +2,7 @@
 /* The gRPC services: each gets what it works on, and is added to the server. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
