@@ -9,6 +9,9 @@ struct daemon_flags;
 /* argv[0] is the word behind "config". */
 MAY_BLOCK int command_config(const struct daemon_flags *f, int argc, char **argv);
 
+/* The same for "publish". */
+MAY_BLOCK int command_publish(const struct daemon_flags *f, int argc, char **argv);
+
 /* "containerd: <error>" on stderr; returns 1. */
 struct err;
 int command_fail(const struct err *err);
