@@ -56,6 +56,11 @@ int filter_parse(char *const *filters, struct filter **ret_filter, struct err *e
 	return 0;
 }
 
+void filter_refill(struct filter *f)
+{
+	f->budget_ns = REGEX_BUDGET_NS;
+}
+
 bool filter_is_all(const struct filter *f)
 {
 	return f->is_all;

@@ -26,6 +26,9 @@ typedef bool (*filter_field)(void *object, char *const *path, size_t n, const ch
 
 /* EXHAUSTED in err (and false) when the regular expressions take too long. */
 bool filter_match(struct filter *f, filter_field field, void *object, struct err *err);
+/* Gives the time for regular expressions anew: for filters that serve one object after another,
+ * such as those of subscriptions. */
+void filter_refill(struct filter *f);
 /* True when every object matches. */
 bool filter_is_all(const struct filter *f);
 /* True when matching may take long, so that the loop had better leave it to a worker. */
