@@ -35,6 +35,7 @@ MAY_BLOCK MUST_USE int channel_open_grpc(struct loop *loop, const char *address,
 		const struct ctx *ctx, struct channel **ret_channel, struct err *err);
 MAY_BLOCK MUST_USE int channel_open_ttrpc(struct loop *loop, const char *address,
 		const struct ctx *ctx, struct channel **ret_channel, struct err *err);
+MUST_USE struct channel *channel_adopt_grpc(struct loop *loop, int own_fd);
 MUST_USE struct channel *channel_adopt_ttrpc(struct loop *loop, int own_fd);
 
 ANY_THREAD struct channel *channel_ref(struct channel *c);

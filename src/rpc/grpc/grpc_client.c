@@ -474,19 +474,24 @@ static void greet(const struct grpc_client *c)
 			c->h2.session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW);
 }
 
+struct channel *channel_adopt_grpc(struct loop *loop, int own_fd)
+{
+	struct grpc_client *c = xzalloc(sizeof(*c));
+
+	h2_init(&c->h2);
+	c->h2.session = new_session(c);
+	greet(c);
+	channel_init(&c->channel, &ops, loop, own_fd);
+	return &c->channel;
+}
+
 int channel_open_grpc(struct loop *loop, const char *address, const struct ctx *ctx,
 		struct channel **ret_channel, struct err *err)
 {
 	int fd = channel_connect(address, ctx, err);
-	struct grpc_client *c;
 
 	if (fd < 0)
 		return -1;
-	c = xzalloc(sizeof(*c));
-	h2_init(&c->h2);
-	c->h2.session = new_session(c);
-	greet(c);
-	channel_init(&c->channel, &ops, loop, fd);
-	*ret_channel = &c->channel;
+	*ret_channel = channel_adopt_grpc(loop, fd);
 	return 0;
 }

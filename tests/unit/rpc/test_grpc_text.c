@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/grpc/grpc_text_priv.h"
+
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "rpc/grpc/grpc_reader_priv.h"
+
+static void expect_encoded(const char *text, const char *want)
+{
+	AUTO_FREE char *got = grpc_message_encode(text, 1000);
+
+	assert_string_equal(got, want);
+}
+
+static void messages_are_percent_encoded(void **state)
+{
+	expect_encoded("", "");
+	expect_encoded("plain ~text!", "plain ~text!");
+	expect_encoded("100%", "100%25");
+	expect_encoded("a\nb\x7f", "a%0Ab%7F");
+	expect_encoded("\xc3\xa4", "%C3%A4");
+	expect_encoded("\xe2\x82\xac", "%E2%82%AC");
+	expect_encoded("x\xff", "x%EF%BF%BD");
+}
+
+static void long_messages_are_cut_between_characters(void **state)
+{
+	AUTO_FREE char *got = grpc_message_encode("\xc3\xa4\xc3\xa4\xc3\xa4", 15);
+
+	assert_string_equal(got, "%C3%A4%C3%A4");
+}
+
+static void expect_decoded(const char *text, const char *want)
+{
+	AUTO_FREE char *got = grpc_message_decode(text, strlen(text));
+
+	assert_string_equal(got, want);
+}
+
+static void decoding_is_lenient(void **state)
+{
+	expect_decoded("a%20b%25", "a b%");
+	expect_decoded("%c3%A4", "\xc3\xa4");
+	expect_decoded("%", "%");
+	expect_decoded("%4", "%4");
+	expect_decoded("%zz%41", "%zzA");
+}
+
+static void expect_timeout(int64_t ns, const char *want)
+{
+	char got[GRPC_TIMEOUT_SIZE];
+
+	grpc_timeout_format(ns, got);
+	assert_string_equal(got, want);
+}
+
+static void timeouts_take_the_finest_unit_that_fits(void **state)
+{
+	expect_timeout(-5, "0n");
+	expect_timeout(0, "0n");
+	expect_timeout(99999999, "99999999n");
+	expect_timeout(100000001, "100001u");
+	expect_timeout(10 * NS_PER_S, "10000000u");
+	expect_timeout(100 * NS_PER_S, "100000m");
+	expect_timeout(INT64_MAX, "2562048H");
+}
+
+static void expect_parsed(const char *text, int64_t want)
+{
+	int64_t ns = -1;
+
+	assert_true(grpc_timeout_parse(text, &ns));
+	assert_true(ns == want);
+}
+
+static void timeouts_are_read_in_all_units(void **state)
+{
+	static const char *const bad[] = { "", "1", "u", "123456789u", "1x", "1uu", "-1u",
+		" 1u", "1.5S" };
+	int64_t ns;
+
+	expect_parsed("699958u", 699958000);
+	expect_parsed("0n", 0);
+	expect_parsed("5S", 5 * NS_PER_S);
+	expect_parsed("2M", 120 * NS_PER_S);
+	expect_parsed("99999999H", INT64_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(grpc_timeout_parse(bad[i], &ns));
+}
+
+static const unsigned char two[] = { 0, 0, 0, 0, 3, 'a', 'b', 'c', 0, 0, 0, 0, 0 };
+
+/* Feeds a piece; the sizes of the messages that came out go to "sizes". */
+static void feed(struct grpc_reader *r, const unsigned char *data, size_t size, size_t *sizes,
+		size_t *count)
+{
+	struct err err = { 0 };
+
+	while (size > 0) {
+		struct rpc_msg *m = NULL;
+		int rc = grpc_read(r, &data, &size, &m, &err);
+
+		assert_true(rc >= 0);
+		if (rc == 0)
+			continue;
+		sizes[(*count)++] = m->size;
+		if (m->size > 0)
+			assert_memory_equal(rpc_msg_payload(m), "abc", 3);
+		rpc_msg_free(m);
+	}
+}
+
+static void messages_come_whole_wherever_they_are_cut(void **state)
+{
+	for (size_t cut = 0; cut <= sizeof(two); cut++) {
+		struct grpc_reader r = { .limit = 3 };
+		size_t sizes[4], count = 0;
+
+		feed(&r, two, cut, sizes, &count);
+		feed(&r, two + cut, sizeof(two) - cut, sizes, &count);
+		assert_int_equal(count, 2);
+		assert_int_equal(sizes[0], 3);
+		assert_int_equal(sizes[1], 0);
+		assert_false(grpc_reader_is_inside(&r));
+		grpc_reader_done(&r);
+	}
+}
+
+static int read_one(const unsigned char *data, size_t size, struct err *err)
+{
+	struct grpc_reader r = { .limit = 100 };
+	struct rpc_msg *m = NULL;
+	int rc = grpc_read(&r, &data, &size, &m, err);
+
+	rpc_msg_free(m);
+	grpc_reader_done(&r);
+	return rc;
+}
+
+static void unacceptable_messages_are_refused_by_their_prefix(void **state)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(read_one((const unsigned char[]){ 0, 0, 0, 0, 101 }, 5, &err), -1);
+	assert_int_equal(err.kind, ERR_EXHAUSTED);
+	assert_string_equal(
+			err_text(&err), "grpc: received message larger than max (101 vs. 100)");
+	err_clear(&err);
+	assert_fails(read_one((const unsigned char[]){ 0, 255, 255, 255, 255 }, 5, &err), &err,
+			ERR_EXHAUSTED);
+	assert_fails(read_one((const unsigned char[]){ 1, 0, 0, 0, 1 }, 5, &err), &err,
+			ERR_INTERNAL);
+	assert_fails(read_one((const unsigned char[]){ 2, 0, 0, 0, 1 }, 5, &err), &err,
+			ERR_INTERNAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(messages_are_percent_encoded),
+		TEST(long_messages_are_cut_between_characters),
+		TEST(decoding_is_lenient),
+		TEST(timeouts_take_the_finest_unit_that_fits),
+		TEST(timeouts_are_read_in_all_units),
+		TEST(messages_come_whole_wherever_they_are_cut),
+		TEST(unacceptable_messages_are_refused_by_their_prefix),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
