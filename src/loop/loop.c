@@ -3,11 +3,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -141,6 +144,25 @@ struct loop *loop_new(void)
 	l->signal_fd = -1;
 	(void)sigemptyset(&l->signals);
 	return l;
+}
+
+/* Inherited pipes are not close-on-exec, libuv's are. */
+static bool is_own_pipe(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+	struct stat st;
+
+	return flags >= 0 && (flags & FD_CLOEXEC) != 0 && fstat(fd, &st) == 0 &&
+	       S_ISFIFO(st.st_mode);
+}
+
+void loop_hide_pipes(void)
+{
+	AUTO_CLOSE int counter = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	for (int fd = 3; counter >= 0 && fd < 64; fd++)
+		if (is_own_pipe(fd))
+			(void)dup3(counter, fd, O_CLOEXEC);
 }
 
 static void free_object(uv_handle_t *handle)
