@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the program can be called for (reference 02 §2). Each returns the exit status; what is
+ * wrong is told on standard error. */
+#pragma once
+
+struct shim_flags;
+
+int action_start(const char *program, const struct shim_flags *flags);
+int action_delete(const char *program, const struct shim_flags *flags);
+int action_info(const char *program, const struct shim_flags *flags);
+int action_serve(const char *program, const struct shim_flags *flags);
+
+struct err;
+/* "<name>: <why>", as daemons print it. Returns 1. */
+int action_fail(const char *program, const struct err *err);
+
+#define RUNC_SHIM_NAME "io.containerd.runc.v2"

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The long life of a shim: one thread, one loop, until it is told to go (reference 02 §2.9). */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cmd/shim-runc/runc_actions.h"
+#include "cmd/shim-runc/runc_service.h"
+#include "cmd/shim-runc/runc_shim_priv.h"
+#include "loop/loop.h"
+#include "os/pipe.h"
+#include "os/process.h"
+#include "os/unix_socket.h"
+#include "rpc/server.h"
+#include "shim/shim_console.h"
+#include "shim/shim_flags.h"
+#include "shim/shim_publisher.h"
+
+#define INHERITED_SOCKET 3
+/* For the last events, and the last answers. */
+#define FLUSH_MS 5000
+#define GRACE_MS 1000
+
+struct server {
+	struct shim shim;
+	struct rpc_server *rpc;
+	char *socket_path;
+	bool is_over;
+};
+
+/* The daemon prints what comes here; when it does not read, lines are lost, not we. */
+static void open_log(const struct shim_flags *flags)
+{
+	AUTO_CLOSE int fd = fifo_open("log", FIFO_BOTH);
+
+	if (fd >= 0)
+		(void)dup3(fd, STDERR_FILENO, 0);
+	log_setup(STDERR_FILENO, flags->debug ? LOG_DEBUG : LOG_INFO, false);
+}
+
+static char *bound_path(int fd)
+{
+	struct sockaddr_un sa = { 0 };
+	socklen_t size = sizeof(sa) - 1; /* a path of full length has no 0 byte */
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &size) < 0 || sa.sun_path[0] != '/')
+		return NULL;
+	return xstrdup(sa.sun_path);
+}
+
+static int listening_socket(const struct shim_flags *flags, struct err *err)
+{
+	int fd = INHERITED_SOCKET;
+
+	if (flags->socket[0] != '\0') {
+		if (strlen(flags->socket) > 106)
+			return err_set(err, ERR_INVALID,
+					"%s: unix socket path too long (> 106)", flags->socket);
+		fd = unix_listen(flags->socket, 0600);
+		return fd < 0 ? err_sys(err, -fd, "listen unix %s", flags->socket) : fd;
+	}
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return err_sys(err, errno, "inherited socket");
+	return fd;
+}
+
+static void on_stopped(void *arg)
+{
+	struct server *s = arg;
+
+	s->is_over = true;
+}
+
+static void on_flushed(void *arg)
+{
+	struct server *s = arg;
+
+	rpc_server_stop(s->rpc, GRACE_MS, on_stopped, s);
+}
+
+/* The name goes first: whoever asked for the end looks for it as soon as he is answered. */
+static void stop(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->shim.is_stopping)
+		return;
+	s->shim.is_stopping = true;
+	if (s->socket_path != NULL)
+		(void)unlink(s->socket_path);
+	publisher_flush(s->shim.publisher, FLUSH_MS, on_flushed, s);
+}
+
+static void on_end_signal(void *arg, int signo)
+{
+	stop(arg);
+}
+
+static int watch_signals(struct server *s, struct err *err)
+{
+	int rc = loop_signal(s->shim.loop, SIGTERM, on_end_signal, s);
+
+	if (rc == 0)
+		rc = loop_signal(s->shim.loop, SIGINT, on_end_signal, s);
+	return rc < 0 ? err_sys(err, -rc, "signals") : 0;
+}
+
+static void open_shim(struct server *s, const struct shim_flags *flags)
+{
+	struct shim *shim = &s->shim;
+
+	shim->loop = loop_new();
+	loop_hide_pipes();
+	shim->reaper = reaper_new(shim->loop);
+	shim->publisher = publisher_new(
+			shim->loop, flags->ns, str_or(getenv("TTRPC_ADDRESS"), ""));
+	shim->ns = flags->ns;
+	shim->stdio = (struct stdio_env){ .loop = shim->loop,
+		.reaper = shim->reaper,
+		.hub = console_hub_new(shim->loop),
+		.ns = flags->ns };
+	shim->stop = stop;
+	shim->stop_arg = s;
+	map_init(&shim->containers);
+}
+
+static int serve(struct server *s, const struct shim_flags *flags, struct err *err)
+{
+	const struct rpc_limits limits = { 0 };
+	int fd = listening_socket(flags, err);
+
+	if (fd < 0)
+		return -1;
+	s->socket_path = bound_path(fd);
+	s->rpc = rpc_server_new(s->shim.loop, NULL, NULL, &limits);
+	runc_service_add(s->rpc, &s->shim);
+	if (ttrpc_listen(s->rpc, fd, true, err) < 0 || watch_signals(s, err) < 0)
+		return -1;
+	log_debug(NULL, "serving api on socket %s", str_or(s->socket_path, "(none)"));
+	while (!s->is_over)
+		loop_run_once(s->shim.loop, -1);
+	return 0;
+}
+
+int action_serve(const char *program, const struct shim_flags *flags)
+{
+	struct server s = { 0 };
+	AUTO_ERR struct err err = { 0 };
+	int rc = process_be_subreaper();
+
+	if (rc < 0) {
+		(void)err_sys(&err, -rc, "subreaper");
+		return action_fail(program, &err);
+	}
+	open_log(flags);
+	open_shim(&s, flags);
+	if (serve(&s, flags, &err) < 0)
+		return action_fail(program, &err);
+	return 0; /* containers that still run are met again by nobody: their memory is not ours
+		   */
+}
