@@ -13,15 +13,55 @@ static const struct plugin_need introspection_service_needs[] = { { TYPE_WARNING
 static const struct plugin_need introspection_needs[] = {
 	{ TYPE_SERVICE, "introspection-service" }, { 0 }
 };
+static const struct plugin_need metadata_needs[] = { { TYPE_CONTENT, NULL },
+	{ TYPE_EVENT, NULL }, { TYPE_SNAPSHOTTER, NULL }, { 0 } };
+static const struct plugin_need on_metadata[] = { { TYPE_METADATA, NULL }, { 0 } };
+static const struct plugin_need lease_needs[] = { { TYPE_METADATA, NULL }, { TYPE_GC, NULL },
+	{ 0 } };
+static const struct plugin_need on_event[] = { { TYPE_EVENT, NULL }, { 0 } };
+static const struct plugin_need on_lease[] = { { TYPE_LEASE, NULL }, { 0 } };
+static const struct plugin_need snapshots_store_needs[] = { { TYPE_METADATA, NULL },
+	{ TYPE_SNAPSHOTTER, NULL }, { 0 } };
+#define ON_SERVICE(name, id)                                                                   \
+	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
+ON_SERVICE(on_containers, "containers-service");
+ON_SERVICE(on_content, "content-service");
+ON_SERVICE(on_images, "images-service");
+ON_SERVICE(on_namespaces, "namespaces-service");
+ON_SERVICE(on_snapshots, "snapshots-service");
 /* Served last: by then everything that registers with the server has done so. */
 static const struct plugin_need server_needs[] = { { TYPE_GRPC, NULL }, { 0 } };
 
 static const struct plugin_desc builtins[] = {
 	{ TYPE_INTERNAL, "opt", NULL, plugin_opt_init, NULL, NULL },
+	{ TYPE_CONTENT, "content", NULL, plugin_content_init, plugin_content_fini, NULL },
+	{ TYPE_EVENT, "exchange", NULL, plugin_exchange_init, plugin_exchange_fini, NULL },
+	{ TYPE_METADATA, "bolt", metadata_needs, plugin_metadata_init, plugin_metadata_fini,
+			NULL },
+	{ TYPE_GC, "scheduler", on_metadata, plugin_gc_init, plugin_gc_fini, NULL },
+	{ TYPE_LEASE, "manager", lease_needs, plugin_lease_init, NULL, NULL },
 	{ TYPE_WARNING, "deprecations", NULL, plugin_warning_init, plugin_warning_fini, NULL },
+	{ TYPE_SERVICE, "containers-service", on_metadata, plugin_containers_store_init, NULL,
+			NULL },
+	{ TYPE_SERVICE, "content-service", on_metadata, plugin_content_store_init, NULL, NULL },
+	{ TYPE_SERVICE, "images-service", on_metadata, plugin_images_store_init, NULL, NULL },
+	{ TYPE_SERVICE, "namespaces-service", on_metadata, plugin_namespaces_store_init, NULL,
+			NULL },
+	{ TYPE_SERVICE, "snapshots-service", snapshots_store_needs, plugin_snapshots_store_init,
+			plugin_snapshots_store_fini, NULL },
 	{ TYPE_SERVICE, "introspection-service", introspection_service_needs,
 			plugin_introspection_service_init, plugin_introspection_service_fini,
 			NULL },
+	{ TYPE_GRPC, "containers", on_containers, plugin_containers_init, plugin_service_fini,
+			NULL },
+	{ TYPE_GRPC, "content", on_content, plugin_content_service_init, plugin_service_fini,
+			NULL },
+	{ TYPE_GRPC, "events", on_event, plugin_events_init, plugin_service_fini, NULL },
+	{ TYPE_GRPC, "images", on_images, plugin_images_init, plugin_service_fini, NULL },
+	{ TYPE_GRPC, "leases", on_lease, plugin_leases_init, plugin_service_fini, NULL },
+	{ TYPE_GRPC, "namespaces", on_namespaces, plugin_namespaces_init, plugin_service_fini,
+			NULL },
+	{ TYPE_GRPC, "snapshots", on_snapshots, plugin_snapshots_init, NULL, NULL },
 	{ TYPE_GRPC, "introspection", introspection_needs, plugin_introspection_init, NULL,
 			NULL },
 	{ TYPE_GRPC, "version", NULL, plugin_version_init, NULL, NULL },

@@ -67,3 +67,30 @@ plugin_init plugin_health_init;
 plugin_init plugin_introspection_service_init;
 plugin_fini plugin_introspection_service_fini;
 plugin_init plugin_introspection_init;
+
+/* plugins_meta.c. Instances: struct event_bus, struct content_store, struct meta; of the
+ * services struct container_store and so on, of "snapshots-service" struct snapshots_service;
+ * of TYPE_LEASE struct lease_store. Instances of TYPE_SNAPSHOTTER are struct snapshotter. */
+plugin_init plugin_exchange_init;
+plugin_fini plugin_exchange_fini;
+plugin_init plugin_content_init;
+plugin_fini plugin_content_fini;
+plugin_init plugin_metadata_init;
+plugin_fini plugin_metadata_fini;
+plugin_init plugin_gc_init;
+plugin_fini plugin_gc_fini;
+plugin_init plugin_lease_init;
+plugin_init plugin_containers_store_init;
+plugin_init plugin_images_store_init;
+plugin_init plugin_namespaces_store_init;
+plugin_init plugin_content_store_init;
+plugin_init plugin_snapshots_store_init;
+plugin_fini plugin_snapshots_store_fini;
+plugin_init plugin_containers_init;
+plugin_init plugin_images_init;
+plugin_init plugin_namespaces_init;
+plugin_init plugin_content_service_init;
+plugin_init plugin_leases_init;
+plugin_init plugin_snapshots_init;
+plugin_init plugin_events_init;
+plugin_fini plugin_service_fini;
