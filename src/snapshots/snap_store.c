@@ -140,3 +140,41 @@ int snap_info_update(struct snapshot_info *info, const struct snapshot_info *cha
 	}
 	return 0;
 }
+
+int snap_check_parent(const struct snapshot_info *found, const char *parent, struct err *err)
+{
+	if (found == NULL)
+		return err_set(err, ERR_NOT_FOUND, "missing parent \"%s\" bucket", parent);
+	if (found->kind != SNAPSHOT_COMMITTED)
+		return err_set(err, ERR_INVALID, "parent \"%s\" is not committed snapshot",
+				parent);
+	return 0;
+}
+
+int snap_check_active(const struct snapshot_info *found, const char *key, struct err *err)
+{
+	if (found == NULL)
+		return err_set(err, ERR_NOT_FOUND, "failed to get active snapshot \"%s\"", key);
+	if (found->kind != SNAPSHOT_ACTIVE)
+		return err_set(err, ERR_PRECONDITION, "snapshot \"%s\" is not active", key);
+	return 0;
+}
+
+int snap_check_rebase(const struct snapshot_info *active, const char *parent, struct err *err)
+{
+	if (str_is_empty(parent) || str_eq(parent, active->parent))
+		return 0;
+	if (*active->parent != '\0')
+		return err_set(err, ERR_INVALID,
+				"snapshot \"%s\" has parent \"%s\", not \"%s\"", active->name,
+				active->parent, parent);
+	return 1;
+}
+
+void snap_info_set_labels(struct snapshot_info *info, const struct labels *labels)
+{
+	labels_done(&info->labels);
+	if (labels != NULL)
+		labels_copy(&info->labels, labels);
+	labels_drop_empty(&info->labels);
+}

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -98,5 +99,25 @@ bool snap_info_field(void *info, char *const *path, size_t n, const char **ret_v
 MUST_USE int snap_info_update(struct snapshot_info *info, const struct snapshot_info *change,
 		char *const *fieldpaths, struct err *err);
 
+/* For stores: the rules of reference 01 §6.2. "found" is what is stored under the name, or
+ * NULL.
+ */
+MUST_USE int snap_check_parent(
+		const struct snapshot_info *found, const char *parent, struct err *err);
+MUST_USE int snap_check_active(
+		const struct snapshot_info *found, const char *key, struct err *err);
+/* 1: the parent is to be added, and its own check comes next; 0: nothing changes. */
+MUST_USE int snap_check_rebase(
+		const struct snapshot_info *active, const char *parent, struct err *err);
+void snap_info_set_labels(struct snapshot_info *info, const struct labels *labels);
+
 /* One in memory: nothing survives. */
 MUST_USE struct snap_store *snap_store_mem_new(void);
+
+/*
+ * One in the file <root>/metadata.mdb; root is made if it is missing. PRECONDITION where
+ * another implementation's snapshots are, or the file is a newer version's; DATA_LOSS if it is
+ * damaged; UNAVAILABLE if another process has it. no_sync: as of kv_open().
+ */
+MAY_BLOCK MUST_USE int snap_store_kv_open(
+		const char *root, bool no_sync, struct snap_store **ret_store, struct err *err);

@@ -48,19 +48,11 @@ static struct row *find_row(struct store_mem *s, const char *key, struct err *er
 	return r;
 }
 
-static int check_parent(struct store_mem *s, const char *parent, struct err *err)
+static const struct snapshot_info *find_info(struct store_mem *s, const char *key)
 {
-	struct row *r;
+	struct row *r = map_find(&s->rows, key);
 
-	if (str_is_empty(parent))
-		return 0;
-	r = map_find(&s->rows, parent);
-	if (r == NULL)
-		return err_set(err, ERR_NOT_FOUND, "missing parent \"%s\" bucket", parent);
-	if (r->info.kind != SNAPSHOT_COMMITTED)
-		return err_set(err, ERR_INVALID, "parent \"%s\" is not committed snapshot",
-				parent);
-	return 0;
+	return r == NULL ? NULL : &r->info;
 }
 
 static void fill_node(struct store_mem *s, const struct row *r, struct snap_node *node)
@@ -77,14 +69,6 @@ static void fill_node(struct store_mem *s, const struct row *r, struct snap_node
 		node->parents[node->parent_count++] = p->id;
 		parent = p->info.parent;
 	}
-}
-
-static void set_labels(struct snapshot_info *info, const struct labels *labels)
-{
-	labels_done(&info->labels);
-	if (labels != NULL)
-		labels_copy(&info->labels, labels);
-	labels_drop_empty(&info->labels);
 }
 
 static int mem_new_id(struct snap_store *self, uint64_t *ret_id, struct err *err)
@@ -106,7 +90,7 @@ static int mem_create(struct snap_store *self, uint64_t id, enum snapshot_kind k
 	LOCKED(&s->lock);
 	if (map_find(&s->rows, key) != NULL)
 		return err_set(err, ERR_EXISTS, "snapshot %s", key);
-	if (check_parent(s, parent, err) < 0)
+	if (!str_is_empty(parent) && snap_check_parent(find_info(s, parent), parent, err) < 0)
 		return -1;
 	r = xzalloc(sizeof(*r));
 	r->id = id;
@@ -114,23 +98,19 @@ static int mem_create(struct snap_store *self, uint64_t id, enum snapshot_kind k
 	r->info.parent = xstrdup(str_or(parent, ""));
 	r->info.kind = kind;
 	r->info.created_ns = r->info.updated_ns = clock_wall_ns();
-	set_labels(&r->info, labels);
+	snap_info_set_labels(&r->info, labels);
 	(void)map_put(&s->rows, key, r);
 	if (ret_node != NULL)
 		fill_node(s, r, ret_node);
 	return 0;
 }
 
-static int check_rebase(
-		struct store_mem *s, const struct row *r, const char *parent, struct err *err)
+static int check_rebase(struct store_mem *s, const struct snapshot_info *active,
+		const char *parent, struct err *err)
 {
-	if (str_is_empty(parent) || str_eq(parent, r->info.parent))
-		return 0;
-	if (*r->info.parent != '\0')
-		return err_set(err, ERR_INVALID,
-				"snapshot \"%s\" has parent \"%s\", not \"%s\"", r->info.name,
-				r->info.parent, parent);
-	return check_parent(s, parent, err);
+	int rc = snap_check_rebase(active, parent, err);
+
+	return rc > 0 ? snap_check_parent(find_info(s, parent), parent, err) : rc;
 }
 
 static int mem_commit(struct snap_store *self, const char *name, const char *key,
@@ -144,11 +124,8 @@ static int mem_commit(struct snap_store *self, const char *name, const char *key
 	if (map_find(&s->rows, name) != NULL)
 		return err_set(err, ERR_EXISTS, "committed snapshot %s", name);
 	r = map_find(&s->rows, key);
-	if (r == NULL)
-		return err_set(err, ERR_NOT_FOUND, "failed to get active snapshot \"%s\"", key);
-	if (r->info.kind != SNAPSHOT_ACTIVE)
-		return err_set(err, ERR_PRECONDITION, "snapshot \"%s\" is not active", key);
-	if (check_rebase(s, r, parent, err) < 0)
+	if (snap_check_active(find_info(s, key), key, err) < 0 ||
+			check_rebase(s, &r->info, parent, err) < 0)
 		return -1;
 	(void)map_remove(&s->rows, key);
 	if (!str_is_empty(parent)) {
@@ -160,7 +137,7 @@ static int mem_commit(struct snap_store *self, const char *name, const char *key
 	r->info.kind = SNAPSHOT_COMMITTED;
 	r->info.created_ns = r->info.updated_ns = clock_wall_ns();
 	r->usage = *usage;
-	set_labels(&r->info, labels);
+	snap_info_set_labels(&r->info, labels);
 	(void)map_put(&s->rows, name, r);
 	return 0;
 }

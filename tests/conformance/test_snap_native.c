@@ -7,7 +7,7 @@
 static struct snapshotter *open_snapshotter(void)
 {
 	struct snap_native_options options = { 0 };
-	AUTO(snap_store_free) struct snap_store *store = snap_store_mem_new();
+	AUTO(snap_store_free) struct snap_store *store = NULL;
 	AUTO_FREE char *root = NULL;
 	AUTO_ERR struct err err = { 0 };
 	struct snapshotter *s = NULL;
@@ -17,6 +17,7 @@ static struct snapshotter *open_snapshotter(void)
 		return NULL;
 	root = xasprintf("%s/root", dir.path);
 	options.root = root;
+	assert_ok(snap_store_kv_open(root, false, &store, &err), &err);
 	assert_ok(snap_native_new(&options, store, &s, &err), &err);
 	take_ptr(store);
 	return s;

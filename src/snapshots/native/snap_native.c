@@ -56,16 +56,27 @@ static int copy_parent(struct snap_native *n, uint64_t parent, uint64_t id, stru
 	return 0;
 }
 
+/* One barrier for a whole tree; an empty directory needs less. */
+static int sync_dir(struct snap_native *n, uint64_t id, bool is_copy, struct err *err)
+{
+	if (n->no_sync)
+		return 0;
+	if (!is_copy)
+		return snap_dirs_sync(&n->dirs, id, err);
+	if (syncfs(n->dirs.fd) < 0)
+		return err_sys(err, errno, "sync %s/snapshots", n->dirs.root);
+	return 0;
+}
+
 static int record(struct snap_native *n, uint64_t id, enum snapshot_kind kind, const char *key,
 		const char *parent, const struct snap_node *above, const struct labels *labels,
 		struct mounts *ret_mounts, struct err *err)
 {
+	bool is_copy = kind == SNAPSHOT_ACTIVE && !str_is_empty(parent);
 	struct snap_node node AUTO_SNAP_NODE = { 0 };
 
-	if (kind == SNAPSHOT_ACTIVE && !str_is_empty(parent) &&
-			copy_parent(n, above->id, id, err) < 0)
-		return -1;
-	if (!n->no_sync && snap_dirs_sync(&n->dirs, id, err) < 0)
+	if ((is_copy && copy_parent(n, above->id, id, err) < 0) ||
+			sync_dir(n, id, is_copy, err) < 0)
 		return -1;
 	if (snap_store_create(n->store, id, kind, key, parent, labels, &node, err) < 0)
 		return -1;
