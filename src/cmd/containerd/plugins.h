@@ -94,3 +94,8 @@ plugin_init plugin_leases_init;
 plugin_init plugin_snapshots_init;
 plugin_init plugin_events_init;
 plugin_fini plugin_service_fini;
+
+/* plugins_snapshotters.c. Instances: struct snapshotter. */
+plugin_init plugin_overlay_init;
+plugin_init plugin_native_init;
+plugin_fini plugin_snapshotter_fini;
