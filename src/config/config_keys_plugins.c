@@ -63,7 +63,7 @@ static const struct config_key prometheus_keys[] = {
 };
 
 static const struct config_key bolt_keys[] = {
-	{ "content_sharing_policy", CONFIG_TEXT, "shared", .choices = "shared isolated",
+	{ "content_sharing_policy", CONFIG_TEXT, "shared",
 			.help = "whether namespaces see each other's blobs" },
 	{ "no_sync", CONFIG_BOOL,
 			.help = "do not flush commits: faster, and lost with the power" },
@@ -73,9 +73,9 @@ static const struct config_key bolt_keys[] = {
 static const struct config_key gc_keys[] = {
 	{ "pause_threshold", CONFIG_FLOAT, "0.02",
 			.help = "part of the time that collections may take" },
-	{ "deletion_threshold", CONFIG_INT, "0", 0, INT32_MAX,
+	{ "deletion_threshold", CONFIG_INT, "0",
 			.help = "deletions that start a collection; 0: none do" },
-	{ "mutation_threshold", CONFIG_INT, "100", 0, INT32_MAX,
+	{ "mutation_threshold", CONFIG_INT, "100",
 			.help = "changes that start a collection with the next deletion" },
 	{ "schedule_delay", CONFIG_DURATION, "0s", .help = "wait before a collection" },
 	{ "startup_delay", CONFIG_DURATION, "100ms",

@@ -99,3 +99,11 @@ plugin_fini plugin_service_fini;
 plugin_init plugin_overlay_init;
 plugin_init plugin_native_init;
 plugin_fini plugin_snapshotter_fini;
+
+/* plugins_runtime.c. The instance of "tasks-service" is a struct task_service. */
+plugin_init plugin_shims_init;
+plugin_fini plugin_shims_fini;
+plugin_init plugin_tasks_init;
+plugin_fini plugin_tasks_fini;
+plugin_init plugin_task_store_init;
+plugin_init plugin_tasks_service_init;

@@ -40,7 +40,8 @@ int plugin_content_init(struct plugin_env *env, void **ret_instance, struct err 
 	struct content_store *store = NULL;
 
 	plugin_export(env, "root", plugin_root(env));
-	if (content_local_new(&options, &store, err) < 0)
+	if (plugin_make_dir(plugin_root(env), 0700, err) < 0 ||
+			content_local_new(&options, &store, err) < 0)
 		return -1;
 	*ret_instance = store;
 	return 0;
@@ -99,7 +100,7 @@ int plugin_metadata_init(struct plugin_env *env, void **ret_instance, struct err
 	options.content = content;
 	options.events = bus;
 	find_snapshotters(env, &options, &backends);
-	if (plugin_make_dir(plugin_root(env), 0711, err) < 0 ||
+	if (plugin_make_dir(plugin_root(env), 0700, err) < 0 ||
 			meta_open(path, &options, &m, err) < 0)
 		return -1;
 	*ret_instance = m;

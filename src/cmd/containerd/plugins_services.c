@@ -145,11 +145,17 @@ void plugin_introspection_service_fini(void *instance)
 
 int plugin_introspection_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
-	void *in = NULL;
+	AUTO_ERR struct err fault = { 0 };
+	struct introspection *in;
+	void *found = NULL, *tasks = NULL;
 
-	if (plugin_get(env, TYPE_SERVICE, "introspection-service", &in, err) < 0)
+	if (plugin_get(env, TYPE_SERVICE, "introspection-service", &found, err) < 0)
 		return -1;
-	serve(env, &introspection_service, &((struct introspection *)in)->service);
+	in = found;
+	/* Without tasks there is nothing to ask about runtimes, but all the rest. */
+	if (plugin_get(env, TYPE_SERVICE, "tasks-service", &tasks, &fault) == 0)
+		in->service.tasks = tasks;
+	serve(env, &introspection_service, &in->service);
 	*ret_instance = NULL;
 	return 0;
 }
