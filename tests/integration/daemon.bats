@@ -193,6 +193,24 @@ assert all(len(l["time"]) == len("2026-01-02T15:04:05.123456789Z") for l in line
   [ "$status" -eq 0 ]
 }
 
+@test "a second daemon on the same root waits for the first, and can be stopped meanwhile" {
+  daemon_start
+  "$CTRD_DAEMON" -c /dev/null --root "$D/root" --state "$D/s2" -a "$D/second.sock" >"$D/log2" 2>&1 3>&- &
+  second=$!
+  wait_for 10 grep -q "waiting for another containerd to leave $D/root" "$D/log2"
+  kill $second
+  run wait $second
+  [ "$status" -eq 1 ]
+  grep -q "containerd: context canceled" "$D/log2"
+  "$CTRD_DAEMON" -c /dev/null --root "$D/root" --state "$D/s2" -a "$D/second.sock" >"$D/log2" 2>&1 3>&- &
+  second=$!
+  wait_for 10 grep -q "waiting for another containerd to leave $D/root" "$D/log2"
+  daemon_kill9
+  wait_for 10 "$CTR" -a "$D/second.sock" version
+  kill $second
+  wait $second
+}
+
 @test "--address moves both sockets" {
   "$CTRD_DAEMON" -c /dev/null --root "$D/r" --state "$D/s" -a "$D/other.sock" >"$D/log" 2>&1 3>&- &
   echo $! >"$D/pid"

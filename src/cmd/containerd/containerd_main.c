@@ -29,7 +29,7 @@ static void block_signals(void)
 
 static int serve(const struct daemon_flags *flags)
 {
-	AUTO_DAEMON struct daemon d = { 0 };
+	AUTO_DAEMON struct daemon d = DAEMON_INIT;
 	AUTO_ERR struct err err = { 0 };
 
 	block_signals();

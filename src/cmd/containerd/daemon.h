@@ -20,11 +20,17 @@ struct daemon {
 	int64_t start_ns; /* monotonic */
 	struct config *config;
 	char *root, *state; /* absolute */
+	int lock; /* holds the root: two daemons would destroy each other's work there */
 	struct plugin_host host;
 	bool is_stopping;
 	unsigned long stopper; /* thread that ends the plugins while the loop runs */
 	bool has_stopper;
 };
+
+#define DAEMON_INIT                                                                            \
+	{                                                                                      \
+		.lock = -1                                                                     \
+	}
 
 /* Everything up to the moment before the first call is served: directories, loop, pools,
  * server, plugins, sockets. Signals must be blocked already. Says nothing but what the log is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From flags to a daemon that is about to serve: reference 03 §4.6. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,6 +114,42 @@ static int make_dirs(const struct daemon *d, struct err *err)
 	return make_dir(temp, 0700, err);
 }
 
+/* Waits a while for another daemon to go; a signal to stop ends the wait. */
+static int pause_for_lock(struct err *err)
+{
+	static const struct timespec pause = { 0, 50 * NS_PER_MS };
+	sigset_t stop;
+
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGTERM);
+	(void)sigaddset(&stop, SIGINT);
+	if (sigtimedwait(&stop, NULL, &pause) > 0)
+		return err_set(err, ERR_CANCELED, "%s", "");
+	return 0;
+}
+
+static int lock_root(struct daemon *d, struct err *err)
+{
+	int64_t limit = config_duration_ns(
+			config_get(d->config, "timeouts"), "io.containerd.timeout.bolt.open");
+	int64_t start = clock_mono_ns();
+	bool has_warned = false;
+
+	while ((d->lock = dir_lock(d->root)) == -EWOULDBLOCK) {
+		if (limit > 0 && clock_mono_ns() - start >= limit)
+			return err_set(err, ERR_UNAVAILABLE, "another containerd uses %s",
+					d->root);
+		if (!has_warned)
+			log_warn(NULL, "waiting for another containerd to leave %s", d->root);
+		has_warned = true;
+		if (pause_for_lock(err) < 0)
+			return -1;
+	}
+	if (d->lock < 0)
+		return err_sys(err, -d->lock, "lock %s", d->root);
+	return 0;
+}
+
 static void clean_temp_mounts(const struct daemon *d)
 {
 	AUTO_FREE char *dir = xasprintf("%s/tmpmounts", d->root);
@@ -204,7 +241,7 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 	if (load_config(d, flags, err) < 0 || setup_log(d, flags, err) < 0)
 		return -1;
 	log_notes(d->config, 0);
-	if (make_dirs(d, err) < 0)
+	if (make_dirs(d, err) < 0 || lock_root(d, err) < 0)
 		return -1;
 	clean_temp_mounts(d);
 	log_fields(NULL, LOG_INFO, version, "starting containerd");
@@ -229,4 +266,6 @@ void daemon_done(struct daemon *d)
 	config_free(d->config);
 	free(d->root);
 	free(d->state);
+	if (d->lock >= 0)
+		close_fd(&d->lock);
 }

@@ -88,6 +88,20 @@ static void directories_of_others_become_ours(void **state)
 	assert_int_equal(st.st_uid, 0);
 }
 
+static void a_directory_has_one_owner_at_a_time(void **state)
+{
+	const char *path = *state;
+	int fd = dir_lock(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(dir_lock(path), -EWOULDBLOCK);
+	close_fd(&fd);
+	fd = dir_lock(path);
+	assert_true(fd >= 0);
+	close_fd(&fd);
+	assert_int_equal(dir_lock("/none"), -ENOENT);
+}
+
 static void a_file_in_the_way_is_an_error(void **state)
 {
 	AUTO_FREE char *path = xasprintf("%s/file", (char *)*state);
@@ -191,6 +205,7 @@ int main(void)
 		CASE(directories_are_made_with_all_parents),
 		CASE(older_wider_directories_are_tightened_never_widened),
 		CASE(directories_of_others_become_ours),
+		CASE(a_directory_has_one_owner_at_a_time),
 		CASE(a_file_in_the_way_is_an_error),
 		CASE(sockets_get_their_directory_mode_and_owner),
 		CASE(a_dead_socket_is_replaced_a_live_one_is_not),
