@@ -341,6 +341,82 @@ static void removed_blobs_are_gone_and_open_readers_are_not(void **state)
 	assert_int_equal(content_read_at(r, text, sizeof(text), 0, &err), 5);
 }
 
+#define BULK 300001
+
+static void fill_bulk(unsigned char *bytes)
+{
+	uint32_t x = 1;
+
+	for (size_t i = 0; i < BULK; i++) {
+		x = x * 1664525 + 1013904223;
+		bytes[i] = (unsigned char)(x >> 24);
+	}
+}
+
+/* Pieces of all sizes, and the ref given up and taken again between some of them. */
+static void write_in_pieces(const unsigned char *bytes, const char *ref)
+{
+	AUTO(content_writer_close) struct content_writer *w = open_writer(ref, BULK, NULL);
+	AUTO_ERR struct err err = { 0 };
+	struct content_status s = { 0 };
+	char digest[DIGEST_TEXT_SIZE], want[DIGEST_TEXT_SIZE];
+	size_t at = 0;
+
+	for (size_t n = 1; at < BULK; n = n * 3 + 1) {
+		size_t size = n < BULK - at ? n : BULK - at;
+
+		assert_ok(content_write(w, bytes + at, size, &err), &err);
+		at += size;
+		content_writer_close(take_ptr(w));
+		w = open_writer(ref, BULK, NULL);
+		assert_ok(content_writer_status(w, &s, digest, &err), &err);
+		assert_int_equal(s.offset, at);
+		content_status_done(&s);
+		digest_bytes(DIGEST_SHA256, bytes, at, want);
+		assert_string_equal(digest, want);
+	}
+	assert_ok(content_commit(w, &ctx, BULK, want, NULL, &err), &err);
+}
+
+static void bytes_come_and_go_in_any_pieces(void **state)
+{
+	AUTO_FREE unsigned char *bytes = xmalloc(BULK), *back = xmalloc(BULK);
+	AUTO(content_reader_close) struct content_reader *r = NULL;
+	AUTO_ERR struct err err = { 0 };
+	char digest[DIGEST_TEXT_SIZE];
+	ssize_t got;
+
+	fill_bulk(bytes);
+	write_in_pieces(bytes, "bulk");
+	digest_bytes(DIGEST_SHA256, bytes, BULK, digest);
+	assert_ok(content_open(store, &ctx, digest, &r, &err), &err);
+	for (size_t at = 0; at < BULK; at += (size_t)got) {
+		got = content_read_at(r, back + at, 70001, (int64_t)at, &err);
+		assert_true(got > 0);
+	}
+	assert_memory_equal(back, bytes, BULK);
+}
+
+static void the_second_of_two_writers_of_one_blob_is_told(void **state)
+{
+	AUTO(content_writer_close) struct content_writer *a = open_writer("a", 0, NULL);
+	AUTO(content_writer_close) struct content_writer *b = open_writer("b", 0, NULL);
+	AUTO(content_reader_close) struct content_reader *r = NULL;
+	AUTO_ERR struct err err = { 0 };
+	char digest[DIGEST_TEXT_SIZE], text[8];
+
+	sha256_of("same", digest);
+	write_text(a, "same");
+	write_text(b, "same");
+	assert_ok(content_commit(a, &ctx, 4, digest, NULL, &err), &err);
+	assert_fails(content_commit(b, &ctx, 4, digest, NULL, &err), &err, ERR_EXISTS);
+	assert_fails(content_status_get(store, &ctx, "b", &(struct content_status){ 0 }, &err),
+			&err, ERR_NOT_FOUND);
+	assert_ok(content_open(store, &ctx, digest, &r, &err), &err);
+	assert_int_equal(content_read_at(r, text, sizeof(text), 0, &err), 4);
+	assert_memory_equal(text, "same", 4);
+}
+
 #define CONTENT_TEST(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
 #define CONTENT_SUITE                                                                          \
 	CONTENT_TEST(what_is_committed_can_be_read), CONTENT_TEST(an_empty_blob_is_a_blob),    \
@@ -354,4 +430,6 @@ static void removed_blobs_are_gone_and_open_readers_are_not(void **state)
 			CONTENT_TEST(what_is_there_exists_at_open_and_at_commit),              \
 			CONTENT_TEST(an_aborted_ingest_is_gone),                               \
 			CONTENT_TEST(lists_are_filtered),                                      \
-			CONTENT_TEST(removed_blobs_are_gone_and_open_readers_are_not)
+			CONTENT_TEST(removed_blobs_are_gone_and_open_readers_are_not),         \
+			CONTENT_TEST(bytes_come_and_go_in_any_pieces),                         \
+			CONTENT_TEST(the_second_of_two_writers_of_one_blob_is_told)

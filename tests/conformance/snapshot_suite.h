@@ -8,6 +8,7 @@
 
 #include "unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,6 +323,50 @@ static void cleanup_leaves_what_is_there(void **state)
 	assert_ok(snapshot_cleanup(sn, &ctx, &err), &err);
 }
 
+static int stat_and_remove(void *arg, const struct snapshot_info *i, struct err *err)
+{
+	++*(int *)arg;
+	check_stat(i->name, i->kind, i->parent);
+	return snapshot_remove(sn, &ctx, i->name, err);
+}
+
+static void what_a_walk_shows_may_be_asked_for_and_removed(void **state)
+{
+	AUTO_ERR struct err err = { 0 };
+	int n = 0;
+
+	for (int i = 0; i < 20; i++) {
+		AUTO_FREE char *key = xasprintf("key-%d", i);
+
+		prepare(key, NULL);
+	}
+	assert_ok(snapshot_walk(sn, &ctx, NULL, stat_and_remove, &n, &err), &err);
+	assert_int_equal(n, 20);
+	check_walk(NULL, "");
+}
+
+static void the_whole_line_of_parents_is_kept(void **state)
+{
+	AUTO_ERR struct err err = { 0 };
+	char parent[16] = "", name[16];
+
+	for (int i = 0; i < 10; i++) {
+		(void)snprintf(name, sizeof(name), "c%d", i);
+		prepare("k", parent);
+		commit(name, "k");
+		check_stat(name, SNAPSHOT_COMMITTED, parent);
+		memcpy(parent, name, sizeof(parent));
+	}
+	for (int i = 0; i < 9; i++) {
+		(void)snprintf(name, sizeof(name), "c%d", i);
+		assert_fails(snapshot_remove(sn, &ctx, name, &err), &err, ERR_PRECONDITION);
+	}
+	for (int i = 9; i >= 0; i--) {
+		(void)snprintf(name, sizeof(name), "c%d", i);
+		removed(name);
+	}
+}
+
 #define SNAPSHOT_TEST(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
 #define SNAPSHOT_COMMON_SUITE                                                                  \
 	SNAPSHOT_TEST(a_snapshot_goes_from_active_to_committed),                               \
@@ -334,5 +379,7 @@ static void cleanup_leaves_what_is_there(void **state)
 			SNAPSHOT_TEST(labels_are_kept_replaced_and_dropped),                   \
 			SNAPSHOT_TEST(walks_are_in_order_and_filtered),                        \
 			SNAPSHOT_TEST(mounts_can_be_asked_for_again),                          \
-			SNAPSHOT_TEST(cleanup_leaves_what_is_there)
+			SNAPSHOT_TEST(cleanup_leaves_what_is_there),                           \
+			SNAPSHOT_TEST(what_a_walk_shows_may_be_asked_for_and_removed),         \
+			SNAPSHOT_TEST(the_whole_line_of_parents_is_kept)
 #define SNAPSHOT_SUITE SNAPSHOT_COMMON_SUITE, SNAPSHOT_TEST(a_commit_may_not_change_the_parent)
