@@ -25,8 +25,12 @@ struct birth {
 	int error; /* written by the child in our memory */
 };
 
+/* The child never returns from its functions, so that what a sanitizer marks on its stack would
+ * stay marked when the next child gets the same memory. */
+#define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
+
 /* Between clone and exec: system calls only, since the parent's memory is shared. */
-static int place_fds(const struct spawn *s)
+IN_CHILD static int place_fds(const struct spawn *s)
 {
 	int high[SPAWN_MAX_FDS];
 	int first = (int)s->fd_count;
@@ -52,7 +56,7 @@ static int place_fds(const struct spawn *s)
 	return close_range((unsigned)first, ~0U, 0);
 }
 
-static void default_signals(void)
+IN_CHILD static void default_signals(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -64,7 +68,7 @@ static void default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int be_born(struct birth *b)
+IN_CHILD static int be_born(struct birth *b)
 {
 	const struct spawn *s = b->s;
 
@@ -84,7 +88,7 @@ static int be_born(struct birth *b)
 	return execve(s->path, s->argv, s->envp == NULL ? environ : s->envp);
 }
 
-static int child_main(void *arg)
+IN_CHILD static int child_main(void *arg)
 {
 	struct birth *b = arg;
 
