@@ -575,6 +575,7 @@ static int walk_pages(struct walking *w, struct ctx *ctx, const char *ns, struct
 {
 	AUTO_FREE char *last = NULL;
 	struct page p;
+	bool is_full;
 	int rc;
 
 	do {
@@ -586,8 +587,9 @@ static int walk_pages(struct walking *w, struct ctx *ctx, const char *ns, struct
 			free(last);
 			last = xstrdup(p.keys[p.count - 1]);
 		}
+		is_full = p.count == PAGE;
 		page_done(&p);
-	} while (rc == 0 && last != NULL && p.count == PAGE);
+	} while (rc == 0 && is_full);
 	return rc;
 }
 

@@ -41,8 +41,8 @@ struct env {
 };
 
 static struct env env;
-static struct ctx ctx = { .ns = "ns" };
-static struct ctx other = { .ns = "other" };
+UNUSED static struct ctx ctx = { .ns = "ns" };
+UNUSED static struct ctx other = { .ns = "other" };
 static _Atomic int64_t now_ns = TIME_0;
 static struct buf events = { .limit = 1 << 20 };
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
