@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "meta/meta_record_priv.h"
 
 /* Applies "take" to every field. False when damaged. */
@@ -241,7 +242,7 @@ static bool take_ingest(void *object, const struct rec_field *f)
 
 bool decode_ingest(struct kv_bytes bytes, struct ingest_record *r)
 {
-	return decode(bytes, take_ingest, r) && r->backend != NULL;
+	return decode(bytes, take_ingest, r) && !str_is_empty(r->backend);
 }
 
 void encode_snapshot(struct buf *b, const struct snapshot_record *r)
@@ -274,7 +275,7 @@ static bool take_snapshot(void *object, const struct rec_field *f)
 
 bool decode_snapshot(struct kv_bytes bytes, struct snapshot_record *r)
 {
-	return decode(bytes, take_snapshot, r) && r->backend != NULL;
+	return decode(bytes, take_snapshot, r) && !str_is_empty(r->backend);
 }
 
 void encode_commit(struct buf *b, const struct commit_record *r)
@@ -310,6 +311,6 @@ static bool take_commit(void *object, const struct rec_field *f)
 
 bool decode_commit(struct kv_bytes bytes, struct commit_record *r)
 {
-	return decode(bytes, take_commit, r) && r->name != NULL && r->old_backend != NULL &&
-	       r->new_backend != NULL;
+	return decode(bytes, take_commit, r) && !str_is_empty(r->name) &&
+	       !str_is_empty(r->old_backend) && !str_is_empty(r->new_backend);
 }

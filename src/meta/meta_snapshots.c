@@ -161,6 +161,7 @@ struct create_op {
 	char *parent_backend; /* owned; NULL without a parent */
 	char *backend;	      /* owned */
 	char *found;	      /* the name that was there already, owned */
+	bool is_gone;	      /* "found" is not there any more */
 };
 
 static void create_op_done(struct create_op *op)
@@ -219,21 +220,28 @@ static int look_before(struct create_op *op, struct err *err)
 	return meta_lease_check(txn, op->ns, op->lease, err);
 }
 
+/* It may have been collected since it was seen. */
 static int lease_found(struct kv_txn *txn, void *arg, struct err *err)
 {
-	const struct create_op *op = arg;
+	struct create_op *op = arg;
 	AUTO_FREE char *type = meta_snapshot_type(op->s);
+	int rc = meta_snapshot_exists(txn, op->ns, op->s->name, op->found, err);
 
+	op->is_gone = rc == 0;
+	if (rc <= 0)
+		return rc;
 	return meta_lease_add(op->s->meta, txn, op->ns, op->lease, type, op->found, err);
 }
 
+/* 0 when it has gone meanwhile. */
 static int refuse_taken(struct create_op *op, struct err *err)
 {
+	const char *what = str_eq(op->found, op->target) ? "target snapshot" : "snapshot";
+
 	if (!str_is_empty(op->lease) &&
 			meta_update(op->s->meta, lease_found, op, false, err) < 0)
 		return -1;
-	return exists(str_eq(op->found, op->target) ? "target snapshot" : "snapshot", op->found,
-			err);
+	return op->is_gone ? 0 : exists(what, op->found, err);
 }
 
 static int put_record(struct kv_txn *txn, struct create_op *op, const char *name,
@@ -376,11 +384,15 @@ static int create_op_run(struct create_op *op, struct ctx *ctx, enum snapshot_ki
 {
 	AUTO_HELD struct held held = { 0 };
 
-	if (meta_hold_key(op->s, ctx, op->ns, op->key, &held, err) < 0 ||
-			look_before(op, err) < 0)
+	if (meta_hold_key(op->s, ctx, op->ns, op->key, &held, err) < 0)
 		return -1;
-	if (op->found != NULL)
-		return refuse_taken(op, err);
+	do {
+		op->is_gone = false;
+		free(take_ptr(op->found));
+		if (look_before(op, err) < 0 ||
+				(op->found != NULL && refuse_taken(op, err) < 0))
+			return -1;
+	} while (op->is_gone);
 	return create_new(op, ctx, kind, ret_mounts, err);
 }
 

@@ -369,10 +369,15 @@ struct open_op {
 	char *backend_ref; /* owned */
 };
 
+/* It may have been collected since it was seen. */
 static int lease_blob(struct kv_txn *txn, void *arg, struct err *err)
 {
-	const struct open_op *op = arg;
+	struct open_op *op = arg;
+	int rc = meta_blob_exists(txn, op->ns, op->expected, err);
 
+	op->existed = rc > 0;
+	if (rc <= 0)
+		return rc;
 	return meta_lease_add(op->m, txn, op->ns, op->lease, "content", op->expected, err);
 }
 
@@ -420,12 +425,10 @@ static int write_ingest(struct kv_txn *txn, void *arg, struct err *err)
 	int rc;
 
 	free(take_ptr(op->backend_ref));
-	if (op->expected != NULL) {
-		rc = meta_blob_exists(txn, op->ns, op->expected, err);
-		op->existed = rc > 0;
-		if (rc != 0)
-			return rc < 0 ? -1 : lease_blob(txn, op, err);
-	}
+	if (op->expected != NULL && lease_blob(txn, op, err) < 0)
+		return -1;
+	if (op->existed)
+		return 0;
 	rc = meta_ingest_load(txn, op->ns, op->ref, &old, err);
 	if (rc < 0 || meta_touch_namespace(txn, op->ns, err) < 0)
 		return -1;
@@ -448,12 +451,11 @@ static int record_ingest(struct open_op *op, struct ctx *ctx, int64_t total, int
 
 	if (rc < 0)
 		return -1;
-	if (op->existed) {
-		if (!str_is_empty(op->lease) &&
-				meta_update(op->m, lease_blob, op, false, err) < 0)
-			return -1;
+	if (op->existed && !str_is_empty(op->lease) &&
+			meta_update(op->m, lease_blob, op, false, err) < 0)
+		return -1;
+	if (op->existed)
 		return blob_is_there(op, err);
-	}
 	if (op->expected != NULL && rc > 0 && find_shared(op, ctx, total, ret_size, err) < 0)
 		return -1;
 	if (meta_next_seq(op->m, &op->seq, err) < 0 ||
