@@ -97,7 +97,7 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 	fill_env(&rt->env, o);
 	shim_table_init(&rt->table);
 	mutex_init(&rt->lock, RANK_task);
-	cond_init(&rt->changed);
+	atomic_init(&rt->refs, 1);
 	rt->pool = pool_new("runtime", POOL_THREADS, POOL_QUEUE);
 	*ret_runtime = rt;
 	return 0;
@@ -106,22 +106,6 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 struct task_service *runtime_tasks(struct runtime *rt)
 {
 	return &rt->service;
-}
-
-/* Closing our side of the connections ends their watchers, on the loop. */
-static void end_connections(struct runtime *rt)
-{
-	struct shim **list;
-	size_t count;
-
-	list = shim_table_list(&rt->table, NULL, &count);
-	for (size_t i = 0; i < count; i++)
-		shim_close(list[i]);
-	shim_list_free(list, count);
-	shim_table_done(&rt->table);
-	LOCKED(&rt->lock);
-	while (rt->connections > 0)
-		cond_wait(&rt->changed, &rt->lock);
 }
 
 static void free_env(struct shim_env *env)
@@ -134,8 +118,28 @@ static void free_env(struct shim_env *env)
 	strv_free((char **)env->extra);
 }
 
+struct runtime *runtime_ref(struct runtime *rt)
+{
+	atomic_fetch_add(&rt->refs, 1);
+	return rt;
+}
+
+void runtime_unref(struct runtime *rt)
+{
+	if (atomic_fetch_sub(&rt->refs, 1) > 1)
+		return;
+	shim_table_done(&rt->table);
+	mutex_done(&rt->lock);
+	free_env(&rt->env);
+	free(rt);
+}
+
+/* Closing our side of the connections ends their watchers, as soon as the loop gets to it. */
 void runtime_free(struct runtime *rt)
 {
+	struct shim **list;
+	size_t count;
+
 	if (rt == NULL)
 		return;
 	ASSERT_MAY_BLOCK();
@@ -143,12 +147,14 @@ void runtime_free(struct runtime *rt)
 	rt->is_ending = true;
 	mutex_unlock(&rt->lock);
 	pool_free(rt->pool);
-	end_connections(rt);
+	list = shim_table_list(&rt->table, NULL, &count);
+	for (size_t i = 0; i < count; i++) {
+		shim_close(list[i]);
+		(void)shim_table_remove(&rt->table, list[i]);
+	}
+	shim_list_free(list, count);
 	bundle_dirs_close(&rt->dirs);
-	free_env(&rt->env);
-	cond_done(&rt->changed);
-	mutex_done(&rt->lock);
-	free(rt);
+	runtime_unref(rt);
 }
 
 bool runtime_submit(struct runtime *rt, struct job *job)
@@ -157,30 +163,31 @@ bool runtime_submit(struct runtime *rt, struct job *job)
 	return !rt->is_ending && pool_submit(rt->pool, job);
 }
 
+static bool is_ending(struct runtime *rt)
+{
+	LOCKED(&rt->lock);
+	return rt->is_ending;
+}
+
 static void lost(void *arg, const char *ns, const char *id, const struct shim_link *link)
 {
 	struct runtime *rt = arg;
-	AUTO(shim_unref) struct shim *s = shim_table_find(&rt->table, ns, id);
+	struct shim *s = is_ending(rt) ? NULL : shim_table_find(&rt->table, ns, id);
 
 	if (s != NULL && s->link == link && shim_claim(s)) {
 		log_info(&(struct ctx){ .ns = ns }, "shim disconnected, id %s", id);
 		runtime_bury(rt, take_ptr(s), true);
 	}
-	LOCKED(&rt->lock);
-	rt->connections--;
-	cond_broadcast(&rt->changed);
+	shim_unref(s);
+	runtime_unref(rt);
 }
 
 int runtime_connect(struct runtime *rt, struct shim *s, struct ctx *ctx,
 		struct shim_endpoint *own_endpoint, struct err *err)
 {
-	mutex_lock(&rt->lock);
-	rt->connections++;
-	mutex_unlock(&rt->lock);
-	if (shim_connect(s, rt->loop, ctx, own_endpoint, lost, rt, err) == 0)
+	if (shim_connect(s, rt->loop, ctx, own_endpoint, lost, runtime_ref(rt), err) == 0)
 		return 0;
-	LOCKED(&rt->lock);
-	rt->connections--;
+	runtime_unref(rt);
 	return -1;
 }
 

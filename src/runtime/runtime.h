@@ -52,6 +52,6 @@ MAY_BLOCK void runtime_load(struct runtime *rt);
 
 struct task_service *runtime_tasks(struct runtime *rt);
 
-/* Leaves all shims running. The loop must go on until this returns. */
+/* Leaves all shims running. The loop may stop before or after. */
 MAY_BLOCK void runtime_free(struct runtime *rt);
 DEFINE_AUTO(struct runtime *, runtime_free)

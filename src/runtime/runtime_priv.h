@@ -22,11 +22,15 @@ struct runtime {
 	struct runtime_timeouts timeouts;
 	struct shim_table table;
 
+	/* One of the owner, one of each connection and each call on its way: the memory
+	 * outlives runtime_free() for those that the loop has not ended yet. */
+	_Atomic int refs;
 	struct mutex lock;
-	struct cond changed;
-	size_t connections; /* under lock: watchers that have not been told the end yet */
-	bool is_ending;	    /* under lock: no more jobs, the pool is going */
+	bool is_ending; /* under lock: no more jobs, the pool is going */
 };
+
+ANY_THREAD struct runtime *runtime_ref(struct runtime *rt);
+ANY_THREAD void runtime_unref(struct runtime *rt);
 
 static inline struct runtime *runtime_of(struct task_service *s)
 {

@@ -128,6 +128,7 @@ struct check {
 static void check_done(struct check *c)
 {
 	shim_unref(c->ask.shim);
+	runtime_unref(c->rt);
 	arena_done(&c->arena);
 	free(c);
 }
@@ -211,7 +212,7 @@ static void check(struct runtime *rt, struct shim *s)
 	struct check *c = xzalloc(sizeof(*c));
 	TaskV3__ConnectRequest *m = NULL;
 
-	c->rt = rt;
+	c->rt = runtime_ref(rt);
 	arena_init(&c->arena, SIZE_MAX);
 	c->ask.shim = shim_ref(s);
 	c->ask.ctx = (struct ctx){ .ns = s->ns, .what = "load" };

@@ -47,6 +47,7 @@ struct verb {
 static void op_free(struct op *op)
 {
 	shim_unref(op->ask.shim);
+	runtime_unref(op->rt);
 	arena_done(&op->arena);
 	err_clear(&op->err);
 	free(op);
@@ -407,7 +408,7 @@ void runtime_call(struct task_service *self, struct ctx *ctx, const struct task_
 		return;
 	}
 	op = xzalloc(sizeof(*op));
-	*op = (struct op){ .rt = runtime_of(self),
+	*op = (struct op){ .rt = runtime_ref(runtime_of(self)),
 		.verb = &verbs[r->verb],
 		.r = r,
 		.done = done,

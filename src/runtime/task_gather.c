@@ -41,6 +41,7 @@ static void gathering_free(struct gathering *g)
 		shim_unref(g->list[i].ask.shim);
 		arena_done(&g->list[i].arena);
 	}
+	runtime_unref(g->rt);
 	free(g->list);
 	free(g);
 }
@@ -199,7 +200,7 @@ void runtime_gather(struct runtime *rt, struct ctx *ctx, const struct task_reque
 		return;
 	}
 	g = xzalloc(sizeof(*g));
-	g->rt = rt;
+	g->rt = runtime_ref(rt);
 	g->verb = r->verb;
 	g->done = done;
 	g->arg = arg;

@@ -2,6 +2,7 @@
 #include "support/served.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,34 +34,38 @@ static void *loop_thread(void *arg)
 	return NULL;
 }
 
-static void ready_to_listen(struct served *s)
-{
-	struct err err = { 0 };
-
-	strcpy(s->dir, "/tmp/served-XXXXXX");
-	if (mkdtemp(s->dir) == NULL)
-		abort();
-	(void)snprintf(s->socket, sizeof(s->socket), "%s/s", s->dir);
-	if (ttrpc_listen(s->server, listen_at(s->socket), true, &err) < 0)
-		abort();
-}
-
-struct served *serve(const struct served_service *services)
+struct served *serve_at(const char *socket, const struct served_service *services)
 {
 	struct served *s = xzalloc(sizeof(*s));
 	struct err err = { 0 };
 
+	(void)snprintf(s->socket, sizeof(s->socket), "%s", socket);
 	s->loop = loop_new();
 	s->workers = pool_new("workers", 4, 1000);
 	s->data = pool_new("data", 4, 1000);
 	s->server = rpc_server_new(s->loop, s->workers, s->data, NULL);
 	for (; services->service != NULL; services++)
 		rpc_server_add(s->server, RPC_TTRPC, services->service, services->self);
-	ready_to_listen(s);
+	if (ttrpc_listen(s->server, listen_at(s->socket), true, &err) < 0)
+		abort();
 	arena_init(&s->arena, SIZE_MAX);
 	s->ctx.ns = "ns";
 	if (thread_start(&s->thread, loop_thread, s->loop, "served") < 0)
 		abort();
+	return s;
+}
+
+struct served *serve(const struct served_service *services)
+{
+	char dir[] = "/tmp/served-XXXXXX", socket[64];
+	struct err err = { 0 };
+	struct served *s = NULL;
+
+	if (mkdtemp(dir) == NULL)
+		abort();
+	(void)snprintf(socket, sizeof(socket), "%s/s", dir);
+	s = serve_at(socket, services);
+	(void)snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	if (channel_open_ttrpc(NULL, s->socket, &s->ctx, &s->channel, &err) < 0)
 		abort();
 	return s;
@@ -81,24 +86,36 @@ static void stopped(void *arg)
 
 static void begin_stop(struct loop_task *task)
 {
-	struct served *s = container_of(task, struct stopping, task)->s;
+	struct stopping *stopping = container_of(task, struct stopping, task);
 
-	rpc_server_stop(s->server, 0, stopped, s);
+	rpc_server_stop(stopping->s->server, 0, stopped, stopping->s);
+	free(stopping);
+}
+
+void served_stop_soon(struct served *s)
+{
+	struct stopping *stopping = NULL;
+
+	if (atomic_exchange(&s->is_stopping, true))
+		return;
+	stopping = xzalloc(sizeof(*stopping));
+	stopping->task.run = begin_stop;
+	stopping->s = s;
+	loop_post(s->loop, &stopping->task);
 }
 
 void served_free(struct served *s)
 {
-	struct stopping stopping = { .task.run = begin_stop, .s = s };
-
 	channel_unref(s->channel);
-	loop_post(s->loop, &stopping.task);
+	served_stop_soon(s);
 	thread_join(s->thread);
 	pool_free(s->workers);
 	pool_free(s->data);
 	loop_free(s->loop);
 	arena_done(&s->arena);
 	(void)unlink(s->socket);
-	(void)rmdir(s->dir);
+	if (s->dir[0] != '\0')
+		(void)rmdir(s->dir);
 	free(s);
 }
 

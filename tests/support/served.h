@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/arena.h"
@@ -27,6 +28,7 @@ struct served {
 	struct pool *workers, *data;
 	struct rpc_server *server;
 	unsigned long thread;
+	_Atomic bool is_stopping;
 	char dir[64], socket[96];
 	struct channel *channel;
 	struct arena arena; /* of all answers */
@@ -35,7 +37,12 @@ struct served {
 
 /* Ends with a NULL service. */
 struct served *serve(const struct served_service *services);
+/* The same on a socket of the caller's choice, without a channel. */
+struct served *serve_at(const char *socket, const struct served_service *services);
 void served_free(struct served *s);
+/* Drops all connections and ends the thread, soon; served_free() is still to be called. Also
+ * for handlers. */
+void served_stop_soon(struct served *s);
 
 /* One unary call; 0 or -1. */
 int served_call(struct served *s, const char *service, const char *method,

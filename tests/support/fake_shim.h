@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A shim in the test's own process: the task service over a socket, with tasks that are only
+ * numbers, and knobs for what can go wrong. Its "binary" is a shell script that notes how it
+ * was called and prints where the socket is.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "base/mutex.h"
+
+struct served;
+
+struct fake_shim {
+	struct served *served;
+	struct mutex lock;
+	struct cond changed;
+	struct map tasks;	   /* "id" or "id/exec" to struct fake_task; under lock */
+	const char *fail_create;   /* text of an error, set by the test before */
+	bool only_v2;		   /* set before fake_shim_start() */
+	bool is_mute;		   /* under lock: answers nothing any more */
+	size_t creates, shutdowns; /* under lock */
+	struct call *muted[64];
+	size_t muted_count;
+};
+
+void fake_shim_init(struct fake_shim *f);
+void fake_shim_start(struct fake_shim *f, const char *socket);
+/* Drops all connections, as if the process had died. Its tasks stay, for a new start. */
+void fake_shim_stop(struct fake_shim *f);
+void fake_shim_done(struct fake_shim *f);
+
+/* The task's (or, with exec, the process's) end, which its waiters hear of. */
+void fake_shim_exit(struct fake_shim *f, const char *key, uint32_t status);
+bool fake_shim_has(struct fake_shim *f, const char *key);
+void fake_shim_mute(struct fake_shim *f, bool is_mute);
