@@ -11,13 +11,24 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/mem.h"
 
-#define CHILD_STACK (64 * 1024)
+#define CHILD_STACK  (64 * 1024)
+#define SIGSET_BYTES 8 /* the kernel's, not glibc's */
+
+/*
+ * What runs in the child shares our memory, that of the sanitizers too: it must neither leave
+ * marks of its frames there (which are never left), nor be taken for a fork, nor tell of calls
+ * that concern the child's descriptors and signals only. Hence plain functions, glibc's own
+ * name for clone(), and bare system calls.
+ */
+#define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 struct birth {
 	const struct spawn *s;
@@ -25,11 +36,23 @@ struct birth {
 	int error; /* written by the child in our memory */
 };
 
-/* The child never returns from its functions, so that what a sanitizer marks on its stack would
- * stay marked when the next child gets the same memory. */
-#define IN_CHILD __attribute__((no_sanitize("address", "undefined")))
+IN_CHILD static int dup_above(int fd, int first)
+{
+	return (int)syscall(SYS_fcntl, fd, F_DUPFD, first);
+}
 
-/* Between clone and exec: system calls only, since the parent's memory is shared. */
+IN_CHILD static int open_null(int first)
+{
+	int low = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+	int high = low;
+
+	if (low >= 0 && low < first) {
+		high = dup_above(low, first);
+		(void)syscall(SYS_close, low);
+	}
+	return high;
+}
+
 IN_CHILD static int place_fds(const struct spawn *s)
 {
 	int high[SPAWN_MAX_FDS];
@@ -37,35 +60,24 @@ IN_CHILD static int place_fds(const struct spawn *s)
 
 	/* Out of the way first: a source may be the number of another target. */
 	for (size_t i = 0; i < s->fd_count; i++) {
-		if (s->fds[i] >= 0)
-			high[i] = fcntl(s->fds[i], F_DUPFD, first);
-		else
-			high[i] = open("/dev/null", O_RDWR);
-		if (high[i] >= 0 && high[i] < first) {
-			int low = high[i];
-
-			high[i] = fcntl(low, F_DUPFD, first);
-			(void)close(low);
-		}
+		high[i] = s->fds[i] >= 0 ? dup_above(s->fds[i], first) : open_null(first);
 		if (high[i] < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < s->fd_count; i++)
-		if (dup2(high[i], (int)i) < 0)
+		if (syscall(SYS_dup3, high[i], (int)i, 0) < 0)
 			return -1;
-	return close_range((unsigned)first, ~0U, 0);
+	return (int)syscall(SYS_close_range, (unsigned)first, ~0U, 0);
 }
 
 IN_CHILD static void default_signals(void)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t none;
+	static const unsigned long none[4]; /* the kernel's struct sigaction, and a mask */
 
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
-			(void)sigaction(sig, &dfl, NULL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+			(void)syscall(SYS_rt_sigaction, sig, none, NULL, SIGSET_BYTES);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, SIGSET_BYTES);
 }
 
 IN_CHILD static int be_born(struct birth *b)
@@ -114,7 +126,7 @@ int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
 	/* A handler of ours must not run in the child, on memory that is ours. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	pid = clone(child_main, (char *)stack + CHILD_STACK,
+	pid = __clone(child_main, (char *)stack + CHILD_STACK,
 			CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &b, &pidfd);
 	saved = errno;
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
