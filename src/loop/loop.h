@@ -32,9 +32,10 @@ enum loop_events {
 };
 
 MUST_USE struct loop *loop_new(void);
-/* libuv keeps two pipes to itself for signals, which we do not take from it. Puts event counters
- * in their place, so that a process that must not be seen to hold pipes (the shim: leak tests
- * count them) does not. At once after the first loop_new(), before the process opens pipes. */
+/* libuv keeps two pipes to itself for signals, which we do not take from it. Puts event
+ * counters in their place, so that a process that must not be seen to hold pipes (the shim:
+ * leak tests count them) does not. At once after the first loop_new(), before the process opens
+ * pipes. */
 void loop_hide_pipes(void);
 void loop_free(struct loop *l); /* runs what was posted, closes all handles; NULL is fine */
 

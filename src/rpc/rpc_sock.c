@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -213,7 +215,10 @@ struct rpc_sock *rpc_sock_new(
 		struct loop *loop, int own_fd, const struct rpc_sock_ops *ops, void *proto)
 {
 	struct rpc_sock *s = xzalloc(sizeof(*s));
+	int one = 1;
 
+	/* whole blocks go out at once; on unix sockets this fails, and is not needed */
+	(void)setsockopt(own_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	s->loop = loop;
 	s->fd = own_fd;
 	s->ops = ops;

@@ -84,10 +84,26 @@ static void op_update(struct channel *channel, struct rpc_stream *s)
 	rpc_sock_kick(channel->sock);
 }
 
-/* The protocol has no word for this; a late answer finds nobody. */
+static struct rpc_msg *closing_frame(uint32_t id)
+{
+	struct rpc_msg *m = rpc_msg_new(NULL, 0);
+
+	ttrpc_frame_message(m, id, TTRPC_DATA, TTRPC_REMOTE_CLOSED | TTRPC_NO_DATA);
+	return m;
+}
+
+/* The protocol has no word for this; a late answer finds nobody. But a handler that waits for
+ * our next message can at least learn that there is none. */
 static void op_forget(struct channel *channel, struct rpc_stream *s)
 {
-	drop(client_of(channel), s->link);
+	struct ttrpc_client *c = client_of(channel);
+	const struct ttrpc_call *call = s->link;
+
+	if (call->id != 0 && !call->closed && !s->unary) {
+		msgq_push(&c->out.frames, closing_frame(call->id));
+		rpc_sock_kick(channel->sock);
+	}
+	drop(c, s->link);
 }
 
 static void op_gone(const struct channel *channel, struct err *err)
@@ -219,16 +235,15 @@ static struct rpc_msg *data_frame(struct ttrpc_client *c, struct ttrpc_call *cal
 	if (m == NULL && !end)
 		return NULL;
 	call->closed = m == NULL;
-	if (m == NULL)
-		m = rpc_msg_new(NULL, 0);
-	ttrpc_frame_message(m, call->id, TTRPC_DATA,
-			call->closed ? TTRPC_REMOTE_CLOSED | TTRPC_NO_DATA : 0);
+	if (call->closed)
+		return closing_frame(call->id);
+	ttrpc_frame_message(m, call->id, TTRPC_DATA, 0);
 	return m;
 }
 
 static struct rpc_msg *next_frame(struct ttrpc_client *c)
 {
-	struct rpc_msg *m = NULL;
+	struct rpc_msg *m = msgq_pop(&c->out.frames);
 
 	while (m == NULL && !list_is_empty(&c->ready)) {
 		struct ttrpc_call *call = list_first(&c->ready, struct ttrpc_call, ready);

@@ -717,6 +717,90 @@ static void closing_a_channel_is_told_to_everybody(void **state)
 	end(w);
 }
 
+struct busy {
+	struct world *w;
+	unsigned seed;
+	size_t done;
+};
+
+/* Each of these may fail by cancellation, and must not by anything else. */
+static void one_of_many(struct busy *b, struct ctx *ctx, struct arena *a)
+{
+	struct channel *c = b->w->c;
+	struct err err = { 0 };
+	Google__Protobuf__Any *any;
+	struct rpc_stream *s = NULL;
+	ProtobufCMessage *m;
+
+	switch (rand_r(&b->seed) % 5) {
+	case 0:
+		(void)!toy_call(c, ctx, "Echo", "x", 100, a, &any, &err);
+		break;
+	case 1:
+		(void)!toy_call(c, ctx, "EchoNow", "x", 100, a, &any, &err);
+		break;
+	case 2: /* left in the middle */
+		if (channel_stream(c, ctx, TOY, "Count", &s, &err) == 0 &&
+				rpc_stream_send(s, &toy_any(a, "100", 3000)->base, &err) == 0 &&
+				rpc_stream_close_send(s, &err) == 0)
+			(void)!rpc_stream_recv(s, ANY, a, &m, &err);
+		break;
+	case 3:
+		if (channel_stream(c, ctx, TOY, "Chat", &s, &err) == 0 &&
+				rpc_stream_send(s, &toy_any(a, "x", 9)->base, &err) == 0)
+			(void)!rpc_stream_recv(s, ANY, a, &m, &err);
+		break;
+	default:
+		(void)!toy_call(c, ctx, "Park", "x", 0, a, &any, &err);
+		break;
+	}
+	rpc_stream_free(s);
+	if (err.kind != ERR_NONE && err.kind != ERR_CANCELED && err.kind != ERR_DEADLINE)
+		fail_msg("%s", err_text(&err));
+	err_clear(&err);
+}
+
+static void *be_busy(void *arg)
+{
+	struct busy *b = arg;
+	struct arena a;
+
+	arena_init(&a, SIZE_MAX);
+	for (int i = 0; i < 150; i++) {
+		struct ctx ctx = { .deadline_ns = clock_mono_ns() + 5 * NS_PER_MS };
+
+		ctx.cancel = cancel_new();
+		if (i % 7 == 0)
+			cancel_fire(ctx.cancel);
+		one_of_many(b, &ctx, &a);
+		cancel_fire(ctx.cancel);
+		cancel_unref(ctx.cancel);
+		arena_reset(&a);
+	}
+	arena_done(&a);
+	return NULL;
+}
+
+static void many_threads_share_a_channel(void **state)
+{
+	struct world *w = begin(state);
+	struct busy busy[6];
+	unsigned long threads[6];
+
+	if (w->mode->own_loop) { /* one thread at a time, says the contract */
+		end(w);
+		return;
+	}
+	for (unsigned i = 0; i < 6; i++) {
+		busy[i] = (struct busy){ .w = w, .seed = i };
+		assert_int_equal(thread_start(&threads[i], be_busy, &busy[i], "busy"), 0);
+	}
+	for (unsigned i = 0; i < 6; i++)
+		thread_join(threads[i]);
+	assert_ok(call(w, "Echo", "x", 0, NULL), &w->err);
+	end(w);
+}
+
 static void nobody_listening_is_unavailable(void **state)
 {
 	struct world *w = begin(state);
@@ -822,6 +906,7 @@ static const struct CMUnitTest rules[] = {
 	TEST(requests_over_the_limit_fail_alone),
 	TEST(a_stopped_server_ends_calls_and_channels),
 	TEST(closing_a_channel_is_told_to_everybody),
+	TEST(many_threads_share_a_channel),
 	TEST(nobody_listening_is_unavailable),
 	TEST(ttrpc_peers_of_another_user_are_turned_away),
 	TEST(connections_beyond_the_limit_wait),
