@@ -266,3 +266,18 @@ assert all(len(l["time"]) == len("2026-01-02T15:04:05.123456789Z") for l in line
   daemon_start
   [ "$("$CTR" version | awk '/UUID/ {print $2}')" = "$first" ]
 }
+
+@test "a start that fails late ends, and leaves containers alone" {
+  mkdir -p "$D/rootfs/bin"
+  cp /bin/busybox "$D/rootfs/bin/"
+  daemon_start
+  "$CTR" run -d --rootfs "$D/rootfs" late /bin/busybox sleep 1000 3>&-
+  daemon_kill9
+  long=$D/$(printf 'a%.0s' $(seq 120)).sock
+  run timeout 10 "$CTRD_DAEMON" -c "$D/config.toml" -a "$long"
+  [ "$status" -eq 1 ]
+  daemon_start
+  [ "$("$CTR" tasks ls | awk '$1 == "late" {print $3}')" = RUNNING ]
+  "$CTR" tasks rm -f late
+  "$CTR" containers rm late
+}

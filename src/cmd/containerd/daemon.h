@@ -44,6 +44,9 @@ MUST_USE int daemon_serve(struct daemon *d, struct err *err);
 /* Closes the sockets, cancels calls, ends plugins; daemon_serve() returns when all is done. */
 ON_LOOP void daemon_stop(struct daemon *d);
 
+/* What daemon_done() does about plugins that still run. */
+MAY_BLOCK void daemon_end_plugins(struct daemon *d);
+
 /* Gives back what boot made, also half of it. */
 MAY_BLOCK void daemon_done(struct daemon *d);
 #define AUTO_DAEMON __attribute__((cleanup(daemon_done)))

@@ -255,9 +255,9 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 	return 0;
 }
 
-/* A daemon that never ran has plugins still: they end here, with a loop nobody drives. */
 void daemon_done(struct daemon *d)
 {
+	daemon_end_plugins(d);
 	plugin_set_free(d->host.plugins);
 	rpc_server_free(d->host.server);
 	pool_free(d->host.workers);

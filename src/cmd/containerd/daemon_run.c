@@ -109,9 +109,8 @@ static void *stop_plugins(void *arg)
 	return NULL;
 }
 
-static void server_stopped(void *arg)
+static void start_stopper(struct daemon *d)
 {
-	struct daemon *d = arg;
 	int rc = thread_start(&d->stopper, stop_plugins, d, "stop");
 
 	d->has_stopper = rc == 0;
@@ -119,6 +118,21 @@ static void server_stopped(void *arg)
 		return;
 	log_error(NULL, "start the thread that ends plugins: %s", errno_text(-rc));
 	loop_stop(d->host.loop);
+}
+
+static void server_stopped(void *arg)
+{
+	start_stopper(arg);
+}
+
+void daemon_end_plugins(struct daemon *d)
+{
+	if (d->host.plugins == NULL || d->has_stopper)
+		return;
+	start_stopper(d);
+	loop_run(d->host.loop);
+	if (d->has_stopper)
+		thread_join(d->stopper);
 }
 
 static void unlink_socket(struct daemon *d, const char *id)
