@@ -267,17 +267,19 @@ assert all(len(l["time"]) == len("2026-01-02T15:04:05.123456789Z") for l in line
   [ "$("$CTR" version | awk '/UUID/ {print $2}')" = "$first" ]
 }
 
-@test "a start that fails late ends, and leaves containers alone" {
+@test "containers outlive a stop, and a start that fails late" {
   mkdir -p "$D/rootfs/bin"
   cp /bin/busybox "$D/rootfs/bin/"
+  id=late-$$
   daemon_start
-  "$CTR" run -d --rootfs "$D/rootfs" late /bin/busybox sleep 1000 3>&-
-  daemon_kill9
+  "$CTR" run -d --rootfs "$D/rootfs" $id /bin/busybox sleep 1000 3>&-
+  kill "$DAEMON_PID"
+  wait "$DAEMON_PID"
   long=$D/$(printf 'a%.0s' $(seq 120)).sock
   run timeout 10 "$CTRD_DAEMON" -c "$D/config.toml" -a "$long"
   [ "$status" -eq 1 ]
   daemon_start
-  [ "$("$CTR" tasks ls | awk '$1 == "late" {print $3}')" = RUNNING ]
-  "$CTR" tasks rm -f late
-  "$CTR" containers rm late
+  [ "$("$CTR" tasks ls | awk -v id=$id '$1 == id {print $3}')" = RUNNING ]
+  "$CTR" tasks rm -f $id
+  "$CTR" containers rm $id
 }
