@@ -382,21 +382,30 @@ int kv_read(struct kv *kv, struct kv_txn **ret_txn, struct err *err)
 	return 0;
 }
 
+void kv_count_touched(struct kv *kv, size_t bytes)
+{
+	atomic_fetch_add(&kv->touched, bytes);
+}
+
+void kv_trim_if_much(struct kv *kv)
+{
+	if (atomic_load(&kv->touched) >= TRIM_AFTER)
+		kv_trim(kv);
+}
+
 void kv_read_end(struct kv_txn *txn)
 {
 	struct kv *kv;
-	bool is_much;
 	int saved = errno;
 
 	if (txn == NULL)
 		return;
 	kv = txn->kv;
 	mdb_txn_abort(txn->txn);
-	is_much = atomic_fetch_add(&kv->touched, txn->touched) + txn->touched >= TRIM_AFTER;
+	kv_count_touched(kv, txn->touched);
 	readers_leave(kv);
 	free(txn);
-	if (is_much)
-		kv_trim(kv);
+	kv_trim_if_much(kv);
 	errno = saved;
 }
 

@@ -107,6 +107,7 @@ int kv_get(struct kv_txn *txn, struct kv_bytes key, struct kv_bytes *ret_value, 
 static int write_result(struct kv_txn *txn, int rc, struct err *err)
 {
 	txn->writes++;
+	txn->touched += PAGE;
 	if (rc == 0)
 		return 0;
 	txn->is_full = txn->is_full || rc == MDB_MAP_FULL;

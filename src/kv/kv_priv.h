@@ -43,6 +43,10 @@ struct kv {
 /* Sets err for an LMDB result; returns -1. */
 int kv_fail(struct kv *kv, int rc, const char *what, struct err *err);
 
+/* Counts what was read of the map; gives it back when it has become much. */
+void kv_count_touched(struct kv *kv, size_t bytes);
+void kv_trim_if_much(struct kv *kv);
+
 MUST_USE int kv_env_open(struct kv *kv, struct err *err);
 void kv_env_close(struct kv *kv);
 

@@ -123,7 +123,7 @@ static enum outcome try_group(struct kv *kv, struct list *group)
 		mdb_txn_abort(txn.txn);
 		return txn.is_full ? grow_or_fail(kv, group) : GROUP_AGAIN;
 	}
-	atomic_fetch_add(&kv->touched, txn.touched);
+	kv_count_touched(kv, txn.touched);
 	return commit(kv, &txn, group);
 }
 
@@ -178,6 +178,7 @@ static void lead(struct kv *kv, struct op *mine)
 	mutex_lock(&kv->lock);
 	finish_locked(kv, &group, n, mine);
 	mutex_unlock(&kv->lock);
+	kv_trim_if_much(kv);
 	assert(mine->is_done);
 }
 

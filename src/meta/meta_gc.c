@@ -20,8 +20,8 @@
 #include "meta/meta_snapshots_priv.h"
 
 /* One transaction's worth: other writers wait for it. */
-#define SWEEP_OBJECTS	128
-#define SWEEP_RESOURCES 512
+#define SWEEP_OBJECTS	512
+#define SWEEP_RESOURCES 1024
 #define SWEEP_SHADES	1024
 
 void gc_init(struct gc *gc)

@@ -384,16 +384,16 @@ static void more_than_one_transaction_takes_goes_too(void **state)
 	AUTO_ERR struct err err = { 0 };
 
 	add_lease(&ctx, "past", labels_of(PAST, NULL));
-	for (int i = 0; i < 600; i++) {
+	for (int i = 0; i < 1300; i++) {
 		AUTO_FREE char *name = xasprintf("i%d", i);
 
 		add_image_in(&ctx, name, "x", labels_of(i % 2 == 0 ? PAST : FUTURE, NULL));
 		lease_it(&ctx, "past", "images", name);
 	}
 	assert_ok(gc_collect(meta_collector(env.m), &stats, &err), &err);
-	assert_int_equal(stats.removed, 301);
-	assert_int_equal(stats.scanned, 601);
-	assert_false(has_image("i0") || has_image("i598"));
+	assert_int_equal(stats.removed, 651);
+	assert_int_equal(stats.scanned, 1301);
+	assert_false(has_image("i0") || has_image("i1298"));
 	assert_true(has_image("i1"));
 	add_lease(&ctx, "past", labels_of(NULL));
 	expect_resources(&ctx, "past", "");
