@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/rpc_sock_priv.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -225,7 +224,11 @@ struct rpc_sock *rpc_sock_new(
 	s->proto = proto;
 	s->task.run = on_kick;
 	s->watch = loop_watch_new(loop, own_fd, LOOP_READ | LOOP_HANGUP, on_ready, s);
-	assert(s->watch != NULL); /* sockets can be watched, and this one was not yet */
+	if (s->watch == NULL) {
+		/* the kernel had no room for one more: over before it began */
+		s->dead = true;
+		rpc_sock_kick(s);
+	}
 	return s;
 }
 
