@@ -69,12 +69,10 @@ void process_add_env(struct jnode *process, char *const *entries)
 
 void process_set_terminal(struct jnode *process, bool terminal)
 {
-	if (!terminal) {
+	if (terminal)
+		jnode_set(process, "terminal", jnode_bool(true));
+	else
 		jnode_remove(process, "terminal");
-		return;
-	}
-	jnode_set(process, "terminal", jnode_bool(true));
-	jnode_append_str(jnode_need_array(process, "env"), "TERM=xterm");
 }
 
 void process_set_user(struct jnode *process, const struct user_ids *u)
