@@ -1,0 +1,237 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# dockerd 20.10, unmodified, with --containerd at our socket: what its users do every day.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  load ../support/daemon
+  [ -x /usr/sbin/dockerd ] || skip "no dockerd on this machine"
+  daemon_setup
+  daemon_start
+  ip link add name "dk$$" type bridge 2>/dev/null && ip addr add 10.213.7.1/24 dev "dk$$" && ip link set "dk$$" up &&
+    echo "dk$$" >"$D/bridge"
+  export DOCKER_HOST=unix://$D/d.sock
+  dockerd_start
+  mkdir -p "$D/rf/bin" "$D/rf/etc"
+  cp /bin/busybox "$D/rf/bin"
+  for a in sh echo sleep ps tty cat true false top id ls mount hostname touch head seq wc kill stty ip env test; do
+    ln -s busybox "$D/rf/bin/$a"
+  done
+  echo 'root:x:0:0:root:/:/bin/sh' >"$D/rf/etc/passwd"
+  tar -C "$D/rf" -c . | docker import - bb
+}
+
+teardown_file() {
+  load ../support/daemon
+  [ -n "${D:-}" ] || return 0
+  docker ps -aq | xargs -r timeout 60 /usr/bin/docker rm -f >/dev/null 2>&1 || true
+  docker swarm leave --force >/dev/null 2>&1 || true
+  dockerd_stop
+  [ -e "$D/bridge" ] && ip link del "$(cat "$D/bridge")"
+  CTR=/usr/bin/ctr daemon_teardown
+}
+
+dockerd_start() {
+  /usr/sbin/dockerd --containerd "$SOCK" --data-root "$D/dk" --exec-root "$D/de" -H "unix://$D/d.sock" -p "$D/dk.pid" \
+    --iptables=false --ip6tables=false --bridge="$(cat "$D/bridge" 2>/dev/null || echo none)" --live-restore=${LIVE:-false} \
+    --storage-driver=overlay2 --default-runtime=runc >>"$D/dk.log" 2>&1 3>&- &
+  wait_for 30 docker version
+}
+
+dockerd_stop() {
+  local pid
+  pid=$(cat "$D/dk.pid" 2>/dev/null) || return 0
+  kill "$pid" && wait_for 40 daemon_is_gone "$pid"
+}
+
+docker() { timeout 60 /usr/bin/docker "$@"; }
+
+setup() {
+  load ../support/daemon
+  [ -x /usr/sbin/dockerd ] || skip "no dockerd on this machine"
+  export DOCKER_HOST=unix://$D/d.sock
+}
+
+teardown() {
+  docker ps -aq | xargs -r timeout 60 /usr/bin/docker rm -f >/dev/null 2>&1 || true
+}
+
+@test "run: output, errors and exit status" {
+  run docker run --rm bb sh -c 'echo out; echo err >&2; exit 3'
+  [ "$status" -eq 3 ]
+  [[ "$output" == *out* && "$output" == *err* ]]
+  [ -z "$(docker ps -aq)" ]
+}
+
+@test "run -i passes standard input to its end" {
+  run bash -c "printf 'a\nb\n' | timeout 60 docker run --rm -i bb cat"
+  [ "$status" -eq 0 ]
+  [ "$output" = "$(printf 'a\nb')" ]
+}
+
+@test "run -it has a terminal of the caller's size" {
+  run script -qec "stty rows 33 cols 77; timeout 60 docker run --rm -it bb sh -c 'tty; sleep 0.3; stty size; exit 5'" /dev/null
+  [ "$status" -eq 5 ]
+  [[ "$output" == *"/dev/pts/0"* ]]
+  [[ "$output" == *"33 77"* ]]
+}
+
+@test "exec, with and without a terminal" {
+  docker run -d --name c1 bb sleep 1000
+  run docker exec c1 sh -c 'echo in exec; exit 4'
+  [ "$status" -eq 4 ]
+  [ "$output" = "in exec" ]
+  run script -qec "timeout 60 docker exec -it c1 sh -c 'tty; exit 6'" /dev/null
+  [ "$status" -eq 6 ]
+  [[ "$output" == *"/dev/pts/"* ]]
+  run bash -c "echo piped | timeout 60 docker exec -i c1 cat"
+  [ "$output" = piped ]
+  run docker exec c1 /no/such
+  [ "$status" -eq 126 ]
+  [[ "$output" == *"no such file or directory"* ]]
+}
+
+@test "logs -f follows to the end" {
+  docker run -d --name l1 bb sh -c 'for i in $(seq 20); do echo line $i; done; sleep 0.2; echo last'
+  run docker logs -f l1
+  [ "$(echo "$output" | wc -l)" -eq 21 ]
+  [[ "$output" == *last ]]
+}
+
+@test "attach gets output and exit status" {
+  docker run -di --name a1 bb sh -c 'read x; sleep 0.5; echo got $x; exit 8'
+  run bash -c "(echo word; sleep 2) | timeout 60 docker attach a1"
+  [ "$status" -eq 8 ]
+  [[ "$output" == *"got word"* ]]
+}
+
+@test "kill by signal; stop with a timeout" {
+  docker run -d --name k1 bb sh -c 'trap "exit 9" USR1; while :; do sleep 0.1; done'
+  docker kill -s USR1 k1
+  run docker wait k1
+  [ "$output" = 9 ]
+  docker run -d --name k2 bb sleep 1000
+  docker stop -t 1 k2
+  [ "$(docker inspect -f '{{.State.ExitCode}}' k2)" = 137 ]
+}
+
+@test "pause, unpause, top, stats, update" {
+  docker run -d --name p1 bb sleep 1000
+  docker pause p1
+  [ "$(docker inspect -f '{{.State.Status}}' p1)" = paused ]
+  docker unpause p1
+  [ "$(docker inspect -f '{{.State.Status}}' p1)" = running ]
+  run docker top p1
+  [[ "$output" == *"sleep 1000"* ]]
+  run docker stats --no-stream --format '{{.MemUsage}} {{.PIDs}}' p1
+  [[ "$output" == *"iB / "*" 1" ]]
+  docker update --memory 64m --memory-swap 64m p1
+  run docker stats --no-stream --format '{{.MemUsage}}' p1
+  [[ "$output" == *"64MiB"* ]]
+}
+
+@test "restart policies" {
+  docker run -d --name r1 --restart on-failure:2 bb false
+  wait_for 20 bash -c "[ \$(docker inspect -f '{{.RestartCount}}-{{.State.Status}}' r1) = 2-exited ]"
+  docker run -d --name r2 --restart always bb sh -c 'sleep 0.1'
+  wait_for 20 bash -c "[ \$(docker inspect -f '{{.RestartCount}}' r2) -ge 2 ]"
+}
+
+@test "an out-of-memory kill is reported" {
+  docker run --name o1 -m 16m --memory-swap 16m bb sh -c 'x=a; while :; do x=$x$x; done' || true
+  [ "$(docker inspect -f '{{.State.OOMKilled}}-{{.State.ExitCode}}' o1)" = true-137 ]
+}
+
+@test "--pid and --ipc of another container, host network" {
+  docker run -d --name n1 --ipc shareable bb sleep 1000
+  run docker run --rm --pid container:n1 --ipc container:n1 bb ps
+
+  [[ "$output" == *"sleep 1000"* ]]
+  run docker run --rm --network host bb hostname
+  [ "$output" = "$(hostname)" ]
+}
+
+@test "a bridge network gives an address" {
+  [ -e "$D/bridge" ] || skip "no bridge devices on this machine"
+  run docker run --rm bb ip addr show eth0
+  [[ "$output" == *"inet 10.213.7."* ]]
+}
+
+@test "volumes, binds and tmpfs" {
+  docker run --rm -v vol1:/v bb sh -c 'echo kept >/v/f'
+  run docker run --rm -v vol1:/v:ro bb sh -c 'cat /v/f; touch /v/g || echo ro'
+  [[ "$output" == kept*ro ]]
+  mkdir -p "$D/bind" && echo host >"$D/bind/f"
+  run docker run --rm -v "$D/bind:/b" --tmpfs /t bb sh -c 'cat /b/f; mount | head -60 | cat' 
+  [[ "$output" == host*" /t type tmpfs"* ]]
+  docker volume rm vol1
+}
+
+@test "build and commit" {
+  mkdir -p "$D/ctx"
+  printf 'FROM bb\nRUN echo built > /made\nCMD ["cat", "/made"]\n' >"$D/ctx/Dockerfile"
+  DOCKER_BUILDKIT=0 docker build -t made "$D/ctx"
+  run docker run --rm made
+  [ "$output" = built ]
+  docker run --name m1 bb sh -c 'echo more >/more'
+  docker commit m1 more
+  run docker run --rm more cat /more
+  [ "$output" = more ]
+}
+
+@test "system events tell create, start, die, destroy" {
+  since=$(date +%s)
+  docker run --rm --name ev1 bb true
+  wait_for 10 bash -c "[ -z \"\$(docker ps -aq -f name=ev1)\" ]"
+  run docker events --since "$since" --until "$(($(date +%s) + 1))" --filter container=ev1 --format '{{.Action}}'
+  [[ "$(echo "$output" | tr '\n' ' ')" == *"create "*"start "*"die "*"destroy"* ]]
+}
+
+@test "a container without its program is refused, and can be removed" {
+  run -127 docker run --name x1 bb /no/such
+  [[ "$output" == *"no such file or directory"* ]]
+  docker rm x1
+}
+
+@test "ten containers at once" {
+  for i in $(seq 10); do docker run -d --name "t$i" bb sleep 1000 & done 3>&-
+  wait
+  [ "$(docker ps -q | wc -l)" -eq 10 ]
+  docker ps -aq | xargs timeout 60 /usr/bin/docker rm -f
+  wait_for 20 bash -c "[ -z \"\$('$CTR' -n moby containers ls -q)\" ]"
+}
+
+@test "containers live on while our daemon restarts under dockerd" {
+  docker run -d --name lr1 bb sh -c 'trap "exit 11" TERM; while :; do sleep 0.1; done'
+  pid=$(docker inspect -f '{{.State.Pid}}' lr1)
+  daemon_kill9
+  daemon_start
+  kill -0 "$pid"
+  wait_for 30 docker exec lr1 true
+  docker stop -t 10 lr1
+  [ "$(docker inspect -f '{{.State.ExitCode}}' lr1)" = 11 ]
+}
+
+@test "live-restore: containers live on while dockerd restarts" {
+  dockerd_stop
+  LIVE=true dockerd_start
+  docker run -d --name lr2 bb sleep 1000
+  pid=$(docker inspect -f '{{.State.Pid}}' lr2)
+  dockerd_stop
+  kill -0 "$pid"
+  LIVE=true dockerd_start
+  [ "$(docker inspect -f '{{.State.Status}}-{{.State.Pid}}' lr2)" = "running-$pid" ]
+  run docker exec lr2 echo alive
+  [ "$output" = alive ]
+  docker rm -f lr2
+  dockerd_stop
+  dockerd_start
+}
+
+@test "what dockerd leaves behind: nothing" {
+  docker ps -aq | xargs -r timeout 60 /usr/bin/docker rm -f
+  wait_for 20 no_shims
+  [ "$("$CTR" -n moby tasks ls -q | wc -l)" -eq 0 ]
+  [ -z "$(ls "$D/state/io.containerd.runtime.v2.task/moby" 2>/dev/null)" ]
+}
