@@ -109,6 +109,14 @@ int plugin_set_add(struct plugin_set *s, const struct plugin_desc *desc, struct 
 	return 0;
 }
 
+bool plugin_set_has(const struct plugin_set *s, const char *uri)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (str_eq(s->all[i]->uri, uri))
+			return true;
+	return false;
+}
+
 size_t plugin_set_count(const struct plugin_set *s)
 {
 	return s->started;

@@ -33,6 +33,9 @@ MAY_BLOCK MUST_USE int plugin_set_start(
 /* In reverse order. What became of each plugin can still be asked. */
 MAY_BLOCK void plugin_set_stop(struct plugin_set *s);
 
+/* Whether a plugin was added under "<type>.<id>", started or not. */
+bool plugin_set_has(const struct plugin_set *s, const char *uri);
+
 /* One plugin after start; everything is borrowed and does not change until the set is freed. */
 struct plugin_info {
 	const char *type, *id;

@@ -204,6 +204,21 @@ static int make_server(struct daemon *d, struct err *err)
 	return 0;
 }
 
+/* Settings without effect: worth a line, so that nobody looks for it in vain. */
+static void tell_unused(const struct daemon *d)
+{
+	const struct toml_value *plugins = config_get(d->config, "plugins");
+	const struct toml_value *proxies = config_get(d->config, "proxy_plugins");
+
+	for (size_t i = 0; i < toml_count(plugins); i++)
+		if (!plugin_set_has(d->host.plugins, toml_key_at(plugins, i)))
+			log_info(NULL, "plugin %s is configured, but not part of this build",
+					toml_key_at(plugins, i));
+	for (size_t i = 0; i < toml_count(proxies); i++)
+		log_warn(NULL, "proxy plugin %s: not supported yet (ignored)",
+				toml_key_at(proxies, i));
+}
+
 static int start_plugins(struct daemon *d, struct err *err)
 {
 	const struct toml_value *ttrpc = NULL;
@@ -219,6 +234,7 @@ static int start_plugins(struct daemon *d, struct err *err)
 	d->host.plugins = plugin_set_new();
 	if (daemon_add_builtins(d->host.plugins, err) < 0)
 		return -1;
+	tell_unused(d);
 	rc = plugin_set_start(d->host.plugins, &d->host, err);
 	log_notes(d->config, notes);
 	return rc;

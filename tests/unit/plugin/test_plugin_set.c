@@ -244,6 +244,8 @@ static void disabled_plugins_are_not_there(void **state)
 	start(&r, rows, ARRAY_LEN(rows), "version = 4\ndisabled_plugins = ['t.a.one']\n");
 	assert_int_equal(r.rc, 0);
 	assert_int_equal(plugin_set_count(r.set), 1);
+	assert_true(plugin_set_has(r.set, "t.a.one"));
+	assert_false(plugin_set_has(r.set, "t.a.two"));
 	assert_string_equal(err_text(info_of(&r, "b")->err),
 			"no plugins registered for t.a.one: plugin: not found");
 	end(&r);
