@@ -2,6 +2,7 @@
 #include "os/unix_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,6 +58,14 @@ int unix_listen(const char *path, mode_t mode)
 		return rc;
 	}
 	return take_fd(&fd);
+}
+
+int unix_adopt_listener(int fd)
+{
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return -errno;
+	/* Peers of connections to come get the credentials of the last one who called this. */
+	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }
 
 int unix_connect(const char *path)

@@ -15,6 +15,10 @@
  * -EADDRINUSE if the name exists, -ENAMETOOLONG. The descriptor or -errno. */
 MUST_USE int unix_listen(const char *path, mode_t mode);
 
+/* Takes over a listening socket that another process made: non-blocking, close-on-exec, and
+ * from now on peers are told our pid. 0 or -errno. */
+MUST_USE int unix_adopt_listener(int fd);
+
 /* Connects without waiting: -EAGAIN when the other side's queue is full. The socket stays
  * non-blocking. "@name" is abstract. The descriptor or -errno. */
 MUST_USE int unix_connect(const char *path);

@@ -153,8 +153,6 @@ static int open_outputs(struct stdio *io, const struct stdio_url *url,
 		const struct stdio_names *names, struct err *err)
 {
 	if (url->kind == STDIO_FILE) {
-		if (make_file(url->path, err) < 0)
-			return -1;
 		if (open_output_file(&io->peer[OUT], url->path, err) < 0)
 			return -1;
 	} else if (url->path[0] != '\0' && open_output(&io->peer[OUT], url->path, err) < 0) {
@@ -169,16 +167,24 @@ static int open_outputs(struct stdio *io, const struct stdio_url *url,
 	return names->err[0] == '\0' ? 0 : open_output(&io->peer[ERR], names->err, err);
 }
 
+/* In the original's words: an exec's streams are an init's, too. */
+static int fail_create(struct err *err)
+{
+	return err_wrap(err, "failed to create init process I/O");
+}
+
 static int open_copied(struct stdio *io, const struct stdio_url *url,
 		const struct stdio_names *names, struct err *err)
 {
+	if (url->kind == STDIO_FILE && make_file(url->path, err) < 0)
+		return fail_create(err);
 	if (names->in[0] != '\0' && open_input(io, names->in, err) < 0)
 		return -1;
 	if (open_outputs(io, url, names, err) < 0)
 		return err_wrap(err, "failed to start io pipe copy: unable to copy pipes");
 	for (int i = 0; i < STREAMS; i++)
 		if (io->peer[i] >= 0 && make_pipe(io, i, names, err) < 0)
-			return -1;
+			return fail_create(err);
 	return 0;
 }
 
@@ -214,9 +220,13 @@ static void on_logger_ready(void *arg, const struct err *failure)
 	struct stdio *io = arg;
 	AUTO_ERR struct err err = { 0 };
 
-	if (failure == NULL && take_logger_ends(io, &err) < 0)
-		failure = &err;
-	io->opened(io->opened_arg, failure);
+	if (failure != NULL)
+		(void)err_plain(&err, failure->kind, "%s", err_text(failure));
+	else
+		IGNORE(take_logger_ends(io, &err)); /* said by err */
+	if (err.kind != ERR_NONE && !io->terminal)
+		(void)fail_create(&err);
+	io->opened(io->opened_arg, err.kind == ERR_NONE ? NULL : &err);
 }
 
 static int open_logger(struct stdio *io, const struct stdio_url *url,
@@ -231,8 +241,12 @@ static int open_logger(struct stdio *io, const struct stdio_url *url,
 	if (logger_start(io->env->loop, io->env->reaper, &call, on_logger_ready, io,
 			    &io->logger, err) == 0)
 		return 0;
-	return err_wrap(err, io->terminal ? "failed to start logging binary process"
-					  : "failed to start binary process");
+	if (io->terminal)
+		return err_wrap(err,
+				"failed to start console copy: failed to start logging binary "
+				"process");
+	(void)err_wrap(err, "failed to start binary process");
+	return fail_create(err);
 }
 
 void stdio_open(struct stdio *io, const struct stdio_names *names,
@@ -247,6 +261,8 @@ void stdio_open(struct stdio *io, const struct stdio_names *names,
 	io->opened = opened;
 	io->opened_arg = arg;
 	rc = stdio_url_parse(names->out, &url, &err);
+	if (rc < 0 && !io->terminal)
+		rc = fail_create(&err);
 	is_binary = url.kind == STDIO_BINARY || url.kind == STDIO_BINARY_STRICT;
 	if (rc == 0 && io->terminal)
 		rc = open_terminal(io, &url, names, &err);

@@ -60,7 +60,7 @@ static char *bound_path(int fd)
 
 static int listening_socket(const struct shim_flags *flags, struct err *err)
 {
-	int fd = INHERITED_SOCKET;
+	int fd = INHERITED_SOCKET, rc;
 
 	if (flags->socket[0] != '\0') {
 		if (strlen(flags->socket) > 106)
@@ -69,9 +69,8 @@ static int listening_socket(const struct shim_flags *flags, struct err *err)
 		fd = unix_listen(flags->socket, 0600);
 		return fd < 0 ? err_sys(err, -fd, "listen unix %s", flags->socket) : fd;
 	}
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		return err_sys(err, errno, "inherited socket");
-	return fd;
+	rc = unix_adopt_listener(fd);
+	return rc < 0 ? err_sys(err, -rc, "inherited socket") : fd;
 }
 
 static void on_stopped(void *arg)

@@ -223,9 +223,9 @@ static void a_strict_logging_program_must_say_that_it_is_ready(void **state)
 
 	make(&f);
 	open_io(&f, "", "binary-v2:///bin/true", "");
-	assert_string_equal(f.error,
-			"logging binary did not call ready (it may have crashed or "
-			"exited prematurely)");
+	assert_string_equal(f.error, "failed to create init process I/O: logging binary did "
+				     "not call ready (it may have crashed or "
+				     "exited prematurely)");
 	end(&f);
 	make(&f);
 	open_io(&f, "", "binary:///bin/true", "");
@@ -233,9 +233,9 @@ static void a_strict_logging_program_must_say_that_it_is_ready(void **state)
 	end(&f);
 	make(&f);
 	open_io(&f, "", "binary:///nowhere/logger", "");
-	assert_string_equal(f.error,
-			"failed to start binary process: fork/exec /nowhere/logger: "
-			"no such file or directory");
+	assert_string_equal(f.error, "failed to create init process I/O: failed to start "
+				     "binary process: fork/exec /nowhere/logger: "
+				     "no such file or directory");
 	end(&f);
 }
 
@@ -245,7 +245,8 @@ static void names_that_are_no_streams_are_refused(void **state)
 
 	make(&f);
 	open_io(&f, "", "gopher://x", "");
-	assert_string_equal(f.error, "unknown STDIO scheme gopher");
+	assert_string_equal(f.error,
+			"failed to create init process I/O: unknown STDIO scheme gopher");
 	end(&f);
 	make(&f);
 	open_io(&f, "", "/nowhere/out", "");
