@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/shim-runc/runc_pids.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,17 +13,28 @@
 
 #define MAX_PIDS 131072
 
-/* The last line that is not empty: what stands before comes from the same pipe, but is no
- * answer. */
-static struct json_span last_line(const char *text, size_t size)
+static bool begins_answer(const char *at, size_t size)
 {
-	size_t from;
+	return size > 0 && (at[0] == '[' || (size >= 4 && memcmp(at, "null", 4) == 0));
+}
 
-	while (size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL)
+/* What stands before comes from the same pipe, but is no answer: from the first line on that
+ * begins one. Some runtimes print one line, some a line for each pid. */
+static struct json_span find_answer(const char *text, size_t size)
+{
+	const char *end = text + size;
+
+	while (size > 0 && strchr(" \t\r\n", end[-1]) != NULL) {
+		end--;
 		size--;
-	for (from = size; from > 0 && text[from - 1] != '\n'; from--)
-		continue;
-	return (struct json_span){ text + from, size - from };
+	}
+	while (size > 0 && !begins_answer(text, size)) {
+		const char *line = memchr(text, '\n', size);
+
+		text = line == NULL ? end : line + 1;
+		size = (size_t)(end - text);
+	}
+	return (struct json_span){ text, size };
 }
 
 static int add_pid(const struct json_span *item, uint32_t *to, struct err *err)
@@ -37,18 +49,18 @@ static int add_pid(const struct json_span *item, uint32_t *to, struct err *err)
 int runc_parse_pids(const char *text, size_t size, uint32_t **ret_pids, size_t *ret_count,
 		struct err *err)
 {
-	struct json_span line = last_line(text, size), item;
+	struct json_span answer = find_answer(text, size), item;
 	AUTO_FREE uint32_t *pids = NULL;
 	size_t at = 0, count = 0;
 	int rc;
 
 	*ret_pids = NULL;
 	*ret_count = 0;
-	if (line.size == 4 && memcmp(line.data, "null", 4) == 0)
+	if (answer.size == 4 && memcmp(answer.data, "null", 4) == 0)
 		return 0;
-	if (line.size < 2 || line.data[0] != '[' || line.data[line.size - 1] != ']')
+	if (answer.size < 2 || answer.data[0] != '[' || answer.data[answer.size - 1] != ']')
 		return err_plain(err, ERR_UNKNOWN, "list of processes: no array");
-	while ((rc = json_span_next(&line, &at, &item, err)) > 0) {
+	while ((rc = json_span_next(&answer, &at, &item, err)) > 0) {
 		if (count == MAX_PIDS)
 			return err_set(err, ERR_EXHAUSTED, "list of processes");
 		if ((count & (count - 1)) == 0)

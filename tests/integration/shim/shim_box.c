@@ -188,7 +188,7 @@ static void kill_tree(pid_t pid)
 void box_close(struct box *b)
 {
 	AUTO_FREE char *command = NULL;
-	pid_t pid = b->channel == NULL ? 0 : channel_peer_pid(b->channel);
+	pid_t pid = b->channel == NULL ? 0 : box_shim_pid(b);
 
 	channel_unref(b->channel);
 	b->channel = NULL;
@@ -367,9 +367,15 @@ void box_start(struct box *b, const char *id)
 	box_connect(b);
 }
 
+/* The socket's peer may still be the helper that made it. */
 pid_t box_shim_pid(struct box *b)
 {
-	return channel_peer_pid(b->channel);
+	TaskV3__ConnectRequest r = TASK_V3__CONNECT_REQUEST__INIT;
+	const TaskV3__ConnectResponse *a;
+
+	a = (const TaskV3__ConnectResponse *)box_call(
+			b, "Connect", &r.base, &task_v3__connect_response__descriptor);
+	return a == NULL ? 0 : (pid_t)a->shim_pid;
 }
 
 const ProtobufCMessage *box_call(struct box *b, const char *method,

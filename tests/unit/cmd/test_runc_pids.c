@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/shim-runc/runc_pids.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -21,6 +22,10 @@ static void a_list_of_numbers_is_read(void **state)
 	assert_int_equal(count, 3);
 	assert_int_equal(pids[1], 22);
 	assert_int_equal(pids[2], 4194304);
+	free(pids);
+	assert_ok(parse("[\n  5,\n  6\n]\n", &pids, &count, &err), &err); /* crun */
+	assert_int_equal(count, 2);
+	assert_int_equal(pids[1], 6);
 }
 
 static void nothing_can_be_said_in_two_ways(void **state)
