@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "os/fs.h"
 #include "os/mountinfo.h"
 
 #define MAX_PROC_CGROUP	 (64 * 1024)
@@ -267,6 +268,34 @@ int cgroup_add_pid(const char *group, pid_t pid)
 	if (cgroup_mode() == CGROUP_UNIFIED)
 		return add_to(CGROUP_ROOT, group, text);
 	return add_pid_v1(group, text);
+}
+
+static int remove_in(const char *hierarchy, const char *group)
+{
+	AUTO_FREE char *path = xasprintf("%s%s", hierarchy, group);
+
+	return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Hierarchies of version 1, and that of version 2 beside them, are directories of the root. */
+int cgroup_remove(const char *group)
+{
+	AUTO_STRV char **names = NULL;
+	int rc = 0, first = 0;
+
+	if (!is_clean(group) || group[1] == '\0')
+		return -EINVAL;
+	if (cgroup_mode() == CGROUP_UNIFIED)
+		return remove_in(CGROUP_ROOT, group);
+	first = fs_list(AT_FDCWD, CGROUP_ROOT, &names);
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		AUTO_FREE char *hierarchy = xasprintf("%s/%s", CGROUP_ROOT, names[i]);
+
+		rc = remove_in(hierarchy, group);
+		if (first == 0)
+			first = rc;
+	}
+	return first;
 }
 
 /* "cpu io memory\n" becomes "+cpu +io +memory". */

@@ -50,6 +50,10 @@ MUST_USE int cgroup_read(const struct cgroup *cg, const char *controller, const 
  * under every controller that has it. -EINVAL for a path that is not absolute and clean. */
 MUST_USE int cgroup_add_pid(const char *group, pid_t pid);
 
+/* Removes an empty group in every hierarchy; what is not there is fine. -EBUSY or -ENOTEMPTY if
+ * something is in it still, -EINVAL for a path that is not absolute and clean. */
+MAY_BLOCK MUST_USE int cgroup_remove(const char *group);
+
 /* Makes every controller of the root available to the group's siblings, from the root down to
  * its parent. Version 2 only; the last level's failure is returned. */
 MUST_USE int cgroup_enable_controllers(const struct cgroup *cg);

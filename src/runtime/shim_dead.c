@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What to do when a shim has gone: reference 02 §2.13. */
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,13 +16,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/event.h"
+#include "os/cgroup.h"
 #include "os/unix_socket.h"
 #include "runtime/runtime_priv.h"
 #include "runtime/shim_name.h"
+#include "text/json.h"
+#include "text/json_span.h"
 #include "wire/wire_event.h"
 
 #define SPEC_MAX	   ((size_t)16 << 20)
 #define DEFAULT_SOCKET_DIR "/run/containerd/s"
+#define CGROUP_TRIES	   20
+#define CGROUP_WAIT_MS	   10
 #define STATUS_UNKNOWN	   255 /* told when nobody knows the exit status */
 
 void runtime_run_delete(struct runtime *rt, struct shim *shim, struct shim_exit *ret_exit)
@@ -89,6 +96,7 @@ static void bury(struct job *job)
 	runtime_run_delete(b->rt, b->shim, &exit);
 	if (b->shim->channel == NULL)
 		runtime_stop_orphan(b->rt, b->shim);
+	runtime_remove_cgroup(b->rt, b->shim);
 	runtime_remove_bundle(b->rt, b->shim);
 	if (shim_table_remove(&b->rt->table, b->shim) && b->tell)
 		tell_end(b->rt, b->shim, &exit);
@@ -107,38 +115,79 @@ void runtime_bury(struct runtime *rt, struct shim *own_shim, bool tell)
 	free(b);
 }
 
-static char *orphan_socket(struct runtime *rt, const struct shim *shim)
+static void read_spec(struct runtime *rt, const struct shim *shim, struct buf *spec)
+{
+	if (bundle_read(&rt->dirs, shim->ns, shim->id, "config.json", spec) < 0)
+		buf_clear(spec);
+}
+
+/* Ends it if it has no task; false if there is a socket that nobody listens on. */
+static bool stop_at(struct runtime *rt, const struct shim *shim, const char *socket)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO_ARENA struct arena a = { 0 };
+	AUTO(shim_unref) struct shim *orphan = shim_new(shim->ns, shim->id, shim->bundle);
+	AUTO_ENDPOINT struct shim_endpoint endpoint = { 3, xasprintf("unix://%s", socket),
+		false };
+	struct ctx ctx = runtime_ctx(shim->ns, rt->timeouts.shutdown, "orphan");
+	TaskV3__ShutdownRequest request = TASK_V3__SHUTDOWN_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+	int rc = unix_probe(socket);
+
+	if (rc < 0)
+		return rc != -ECONNREFUSED;
+	arena_init(&a, SIZE_MAX);
+	request.id = shim->id;
+	request.now = 1;
+	if (runtime_connect(rt, orphan, &ctx, &endpoint, &err) == 0)
+		IGNORE(shim_call(orphan, &ctx, "Shutdown", &request.base,
+				&google__protobuf__empty__descriptor, &a, &reply, &err));
+	return true;
+}
+
+/* Shims older than 2.3 have their socket in the usual place, wherever we want it. */
+void runtime_stop_orphan(struct runtime *rt, const struct shim *shim)
+{
+	const char *dirs[] = { str_or(rt->env.socket_dir, DEFAULT_SOCKET_DIR),
+		DEFAULT_SOCKET_DIR };
+	AUTO_BUF struct buf spec = { .limit = SPEC_MAX };
+	AUTO_FREE char *group = NULL;
+
+	read_spec(rt, shim, &spec);
+	group = shim_group_of(spec.data, spec.size, shim->id);
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTO_FREE char *socket = shim_socket_path(
+				dirs[i], rt->env.grpc_address, shim->ns, group);
+
+		if (!stop_at(rt, shim, socket))
+			(void)unlink(socket); /* what a helper left that was killed */
+	}
+}
+
+/* The text at linux.cgroupsPath; owned, NULL if there is none. */
+static char *cgroup_of(const struct buf *spec)
+{
+	static const char *const path[] = { "linux", "cgroupsPath", NULL };
+	AUTO_ERR struct err err = { 0 };
+	AUTO(json_free) struct json *value = NULL;
+	struct json_span span;
+
+	if (spec->size == 0 || json_span_find(spec->data, spec->size, path, &span, &err) <= 0 ||
+			json_parse(span.data, span.size, &value, &err) < 0)
+		return NULL;
+	return xstrdup(json_text(value));
+}
+
+void runtime_remove_cgroup(struct runtime *rt, const struct shim *shim)
 {
 	AUTO_BUF struct buf spec = { .limit = SPEC_MAX };
 	AUTO_FREE char *group = NULL;
 
-	if (bundle_read(&rt->dirs, shim->ns, shim->id, "config.json", &spec) < 0)
-		buf_clear(&spec);
-	group = shim_group_of(spec.data, spec.size, shim->id);
-	return shim_socket_path(str_or(rt->env.socket_dir, DEFAULT_SOCKET_DIR),
-			rt->env.grpc_address, shim->ns, group);
-}
-
-void runtime_stop_orphan(struct runtime *rt, const struct shim *shim)
-{
-	AUTO_FREE char *socket = orphan_socket(rt, shim);
-	AUTO_ERR struct err err = { 0 };
-	AUTO_ARENA struct arena a = { 0 };
-	AUTO(shim_unref) struct shim *orphan = shim_new(shim->ns, shim->id, shim->bundle);
-	struct shim_endpoint endpoint = { 3, xasprintf("unix://%s", socket), false };
-	struct ctx ctx = runtime_ctx(shim->ns, rt->timeouts.shutdown, "orphan");
-	TaskV3__ShutdownRequest request = TASK_V3__SHUTDOWN_REQUEST__INIT;
-	ProtobufCMessage *reply = NULL;
-
-	arena_init(&a, SIZE_MAX);
-	request.id = shim->id;
-	request.now = 1;
-	if (unix_probe(socket) < 0) {
-		shim_endpoint_done(&endpoint);
-		return; /* the usual case: there is none */
-	}
-	if (runtime_connect(rt, orphan, &ctx, &endpoint, &err) == 0)
-		IGNORE(shim_call(orphan, &ctx, "Shutdown", &request.base,
-				&google__protobuf__empty__descriptor, &a, &reply, &err));
-	shim_endpoint_done(&endpoint);
+	read_spec(rt, shim, &spec);
+	group = cgroup_of(&spec);
+	if (group == NULL)
+		return;
+	/* Who was killed may still be leaving. */
+	for (int tries = 0; cgroup_remove(group) == -EBUSY && tries < CGROUP_TRIES; tries++)
+		(void)poll(NULL, 0, CGROUP_WAIT_MS);
 }

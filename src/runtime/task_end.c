@@ -122,6 +122,7 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 	runtime_run_delete(rt, shim, &ignored);
 	if (shim->channel == NULL)
 		runtime_stop_orphan(rt, shim);
+	runtime_remove_cgroup(rt, shim);
 	runtime_remove_bundle(rt, shim);
 	(void)shim_table_remove(&rt->table, shim);
 }
