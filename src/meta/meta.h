@@ -27,6 +27,7 @@ struct kv;
 struct lease_store;
 struct meta;
 struct namespace_store;
+struct sandbox_store;
 struct snapshotter;
 
 struct meta_backend {
@@ -59,6 +60,7 @@ struct container_store *meta_containers(struct meta *m);
 struct image_store *meta_images(struct meta *m);
 struct namespace_store *meta_namespaces(struct meta *m);
 struct lease_store *meta_leases(struct meta *m);
+struct sandbox_store *meta_sandboxes(struct meta *m);
 struct content_store *meta_content(struct meta *m);
 /* NULL if no backend of that name was given. Do not free. */
 struct snapshotter *meta_snapshotter(struct meta *m, const char *name);

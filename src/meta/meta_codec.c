@@ -108,6 +108,50 @@ bool decode_container(struct kv_bytes bytes, struct container *c)
 	return decode(bytes, take_container, c);
 }
 
+void encode_sandbox(struct buf *b, const struct sandbox *s)
+{
+	rec_start(b);
+	rec_labels(b, TAG_LABEL, &s->labels);
+	rec_int(b, TAG_CREATED, s->created_ns);
+	rec_int(b, TAG_UPDATED, s->updated_ns);
+	rec_text(b, SANDBOX_SANDBOXER, s->sandboxer);
+	rec_text(b, SANDBOX_RUNTIME, s->runtime_name);
+	rec_any(b, SANDBOX_RUNTIME_OPTIONS, &s->runtime_options);
+	rec_any(b, SANDBOX_SPEC, &s->spec);
+	rec_anys(b, SANDBOX_EXTENSION, &s->extensions);
+}
+
+static bool take_sandbox(void *object, const struct rec_field *f)
+{
+	struct sandbox *s = object;
+
+	switch (f->tag) {
+	case TAG_LABEL:
+		return rec_get_label(f, &s->labels);
+	case TAG_CREATED:
+		return rec_get_int(f, &s->created_ns);
+	case TAG_UPDATED:
+		return rec_get_int(f, &s->updated_ns);
+	case SANDBOX_SANDBOXER:
+		return rec_get_text(f, &s->sandboxer);
+	case SANDBOX_RUNTIME:
+		return rec_get_text(f, &s->runtime_name);
+	case SANDBOX_RUNTIME_OPTIONS:
+		return rec_get_any(f, &s->runtime_options);
+	case SANDBOX_SPEC:
+		return rec_get_any(f, &s->spec);
+	case SANDBOX_EXTENSION:
+		return rec_get_named_any(f, &s->extensions);
+	default:
+		return true;
+	}
+}
+
+bool decode_sandbox(struct kv_bytes bytes, struct sandbox *s)
+{
+	return decode(bytes, take_sandbox, s);
+}
+
 void encode_image(struct buf *b, const struct image *i)
 {
 	rec_start(b);

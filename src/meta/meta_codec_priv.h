@@ -7,6 +7,7 @@
 #include "core/content.h"
 #include "core/image.h"
 #include "core/lease.h"
+#include "core/sandbox.h"
 #include "core/snapshot.h"
 #include "kv/kv.h"
 
@@ -54,6 +55,14 @@ enum {
 	COMMIT_PARENT,
 };
 
+enum {
+	SANDBOX_SANDBOXER = 4,
+	SANDBOX_RUNTIME,
+	SANDBOX_RUNTIME_OPTIONS,
+	SANDBOX_SPEC,
+	SANDBOX_EXTENSION,
+};
+
 struct ingest_record {
 	char *backend;	    /* its ref there */
 	char *expected;	    /* digest of the shared blob it stands for, or NULL */
@@ -82,6 +91,7 @@ void commit_record_done(struct commit_record *r);
 #define AUTO_COMMIT   __attribute__((cleanup(commit_record_done)))
 
 void encode_container(struct buf *b, const struct container *c);
+void encode_sandbox(struct buf *b, const struct sandbox *s);
 void encode_image(struct buf *b, const struct image *i);
 void encode_labels(struct buf *b, const struct labels *l); /* a namespace */
 void encode_lease(struct buf *b, const struct lease *l);
@@ -91,6 +101,7 @@ void encode_snapshot(struct buf *b, const struct snapshot_record *r);
 void encode_commit(struct buf *b, const struct commit_record *r);
 
 MUST_USE bool decode_container(struct kv_bytes bytes, struct container *c);
+MUST_USE bool decode_sandbox(struct kv_bytes bytes, struct sandbox *s);
 MUST_USE bool decode_image(struct kv_bytes bytes, struct image *i);
 MUST_USE bool decode_labels(struct kv_bytes bytes, struct labels *l);
 MUST_USE bool decode_lease(struct kv_bytes bytes, struct lease *l);

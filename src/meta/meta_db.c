@@ -42,6 +42,7 @@ static struct meta *meta_new(const struct meta_options *options)
 	m->images.ops = &meta_image_ops;
 	m->namespaces.ops = &meta_namespace_ops;
 	m->leases.ops = &meta_lease_ops;
+	m->sandboxes.ops = &meta_sandbox_ops;
 	m->content.ops = &meta_content_ops;
 	m->collector.collect = collect;
 	m->backend = options->content;
@@ -101,6 +102,11 @@ struct namespace_store *meta_namespaces(struct meta *m)
 struct lease_store *meta_leases(struct meta *m)
 {
 	return &m->leases;
+}
+
+struct sandbox_store *meta_sandboxes(struct meta *m)
+{
+	return &m->sandboxes;
 }
 
 struct content_store *meta_content(struct meta *m)

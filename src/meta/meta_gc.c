@@ -217,6 +217,8 @@ static enum table table_of(enum node_type type)
 		return TABLE_INGEST;
 	case NODE_COMMIT:
 		return TABLE_COMMIT;
+	case NODE_SANDBOX:
+		return TABLE_SANDBOX;
 	}
 	return TABLE_COMMIT;
 }

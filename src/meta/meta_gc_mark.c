@@ -160,6 +160,7 @@ static bool is_root(const struct object *o, const struct traits *t, int64_t now_
 {
 	switch (o->type) {
 	case NODE_CONTAINER:
+	case NODE_SANDBOX:
 	case NODE_COMMIT:
 		return true;
 	case NODE_IMAGE:
@@ -190,6 +191,8 @@ static const char *type_name(enum node_type type)
 		return "lease";
 	case NODE_INGEST:
 		return "ingest";
+	case NODE_SANDBOX:
+		return "sandbox";
 	}
 	return "object";
 }

@@ -25,7 +25,8 @@ enum node_type {
 	NODE_IMAGE = 5,
 	NODE_LEASE = 6,
 	NODE_INGEST = 7,
-	NODE_COMMIT = 30, /* a commit under way keeps its snapshots */
+	NODE_SANDBOX = 29, /* a root, never removed */
+	NODE_COMMIT = 30,  /* a commit under way keeps its snapshots */
 };
 
 /* One object: type, namespace, snapshotter ("" but for snapshots), key. */

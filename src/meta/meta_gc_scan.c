@@ -106,13 +106,13 @@ static void scan_cond(const struct object *o, struct kv_bytes rest, struct kv_by
 
 static bool has_back_refs(const struct object *o, const struct traits *t)
 {
-	return o->type != NODE_IMAGE || t->expires;
+	return o->type != NODE_SANDBOX && (o->type != NODE_IMAGE || t->expires);
 }
 
 static bool has_refs(const struct object *o)
 {
 	return o->type == NODE_CONTENT || o->type == NODE_SNAPSHOT || o->type == NODE_IMAGE ||
-	       o->type == NODE_CONTAINER;
+	       o->type == NODE_CONTAINER || o->type == NODE_SANDBOX;
 }
 
 static void scan_ref_label(const struct object *o, struct kv_bytes key, struct kv_bytes value,
@@ -130,7 +130,7 @@ static void scan_ref_label(const struct object *o, struct kv_bytes key, struct k
 	} else if (eat(&key, "bref.")) {
 		if (has_back_refs(o, t) && take_type(key, &type, &sub))
 			sink->back_ref(sink, type, o->ns, sub, value);
-	} else if (o->type != NODE_SNAPSHOT && o->type != NODE_CONTAINER &&
+	} else if ((o->type == NODE_CONTENT || o->type == NODE_IMAGE) &&
 			eat(&key, "cond.snapshot")) {
 		scan_cond(o, key, value, sink);
 	}
@@ -317,6 +317,7 @@ static const struct {
 	{ TABLE_INGEST, NODE_INGEST, 2 },
 	{ TABLE_SNAPSHOT, NODE_SNAPSHOT, 3 },
 	{ TABLE_COMMIT, NODE_COMMIT, 3 },
+	{ TABLE_SANDBOX, NODE_SANDBOX, 2 },
 };
 
 static int scan_table(struct kv_txn *txn, size_t t,

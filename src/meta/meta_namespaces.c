@@ -261,7 +261,7 @@ static int check_empty(struct kv_txn *txn, const char *name, struct err *err)
 static int remove_rest(struct kv_txn *txn, const char *name, struct err *err)
 {
 	static const enum table tables[] = { TABLE_LEASE, TABLE_LEASE_RESOURCE, TABLE_CHILD,
-		TABLE_COMMIT };
+		TABLE_COMMIT, TABLE_SANDBOX };
 	AUTO_KEY(key);
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)

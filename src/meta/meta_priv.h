@@ -13,6 +13,7 @@
 #include "core/image.h"
 #include "core/lease.h"
 #include "core/namespace.h"
+#include "core/sandbox.h"
 #include "core/snapshot.h"
 #include "kv/kv.h"
 #include "meta/meta.h"
@@ -35,6 +36,7 @@ enum table {
 	TABLE_SNAPSHOT = 's',	    /* ns, snapshotter, key */
 	TABLE_CHILD = 'k',	    /* ns, snapshotter, parent, child */
 	TABLE_COMMIT = 'j',	    /* ns, snapshotter, key: commits under way */
+	TABLE_SANDBOX = 'x',	    /* ns, id */
 	TABLE_SEQUENCE = 'q',	    /* name */
 };
 
@@ -50,6 +52,7 @@ struct meta {
 	struct image_store images;
 	struct namespace_store namespaces;
 	struct lease_store leases;
+	struct sandbox_store sandboxes;
 	struct content_store content;
 	struct meta_snapshots *snapshotters;
 	size_t snapshotter_count;
@@ -74,6 +77,7 @@ extern const struct container_store_ops meta_container_ops;
 extern const struct image_store_ops meta_image_ops;
 extern const struct namespace_store_ops meta_namespace_ops;
 extern const struct lease_store_ops meta_lease_ops;
+extern const struct sandbox_store_ops meta_sandbox_ops;
 extern const struct content_store_ops meta_content_ops;
 extern const struct snapshotter_ops meta_snapshotter_ops;
 

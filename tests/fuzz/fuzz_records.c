@@ -33,6 +33,16 @@ static bool again_image(struct kv_bytes bytes, struct buf *out)
 	return fine;
 }
 
+static bool again_sandbox(struct kv_bytes bytes, struct buf *out)
+{
+	AUTO(sandbox_free) struct sandbox *s = sandbox_new("x");
+	bool fine = decode_sandbox(bytes, s);
+
+	if (fine)
+		encode_sandbox(out, s);
+	return fine;
+}
+
 /* The others are values on the stack that end the same way. */
 #define AGAIN(name, type, decode, encode, done)                                                \
 	static bool again_##name(struct kv_bytes bytes, struct buf *out)                       \
@@ -65,6 +75,7 @@ static const struct {
 	{ again_ingest, NODE_INGEST },
 	{ again_snapshot, NODE_SNAPSHOT },
 	{ again_commit, NODE_COMMIT },
+	{ again_sandbox, NODE_SANDBOX },
 };
 
 /* Touches every byte it is told of. */
