@@ -41,6 +41,7 @@ static const struct plugin_need server_needs[] = { { TYPE_GRPC, NULL }, { 0 } };
 static const struct plugin_desc builtins[] = {
 	{ TYPE_CONTENT, "content", NULL, plugin_content_init, plugin_content_fini, NULL },
 	{ TYPE_INTERNAL, "opt", NULL, plugin_opt_init, NULL, NULL },
+	{ TYPE_SANDBOX_STORE, "local", on_metadata, plugin_sandboxes_store_init, NULL, NULL },
 	{ TYPE_WARNING, "deprecations", NULL, plugin_warning_init, plugin_warning_fini, NULL },
 	{ TYPE_EVENT, "exchange", NULL, plugin_exchange_init, plugin_exchange_fini, NULL },
 	{ TYPE_SNAPSHOTTER, "native", NULL, plugin_native_init, plugin_snapshotter_fini, NULL },

@@ -84,6 +84,7 @@ plugin_init plugin_containers_store_init;
 plugin_init plugin_images_store_init;
 plugin_init plugin_namespaces_store_init;
 plugin_init plugin_content_store_init;
+plugin_init plugin_sandboxes_store_init; /* of TYPE_SANDBOX_STORE: struct sandbox_store */
 plugin_init plugin_snapshots_store_init;
 plugin_fini plugin_snapshots_store_fini;
 plugin_init plugin_containers_init;

@@ -211,6 +211,7 @@ STORE(containers, meta_containers)
 STORE(images, meta_images)
 STORE(namespaces, meta_namespaces)
 STORE(content, meta_content)
+STORE(sandboxes, meta_sandboxes)
 
 /* Its instance is the table of the Snapshots service. */
 int plugin_snapshots_store_init(struct plugin_env *env, void **ret_instance, struct err *err)
