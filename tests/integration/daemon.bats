@@ -267,6 +267,22 @@ assert all(len(l["time"]) == len("2026-01-02T15:04:05.123456789Z") for l in line
   [ "$("$CTR" version | awk '/UUID/ {print $2}')" = "$first" ]
 }
 
+@test "publish delivers an event from standard input to subscribers" {
+  daemon_start
+  "$CTR" -n moby events >"$D/events" 2>&1 3>&- &
+  watcher=$!
+  publish_pause() {
+    printf '\x0a\x1ccontainerd.events.TaskPaused\x12\x03\x0a\x01x' |
+      "$CTRD_DAEMON" -a "$SOCK" publish --topic /tasks/paused --namespace moby
+    grep -q 'moby /tasks/paused {"container_id":"x"}' "$D/events"
+  }
+  wait_for 10 publish_pause
+  kill $watcher
+  run "$CTRD_DAEMON" -a "$SOCK" publish --topic "" --namespace moby </dev/null
+  [ "$status" -eq 1 ]
+  [ "$output" = "containerd: topic required to publish event: invalid argument" ]
+}
+
 @test "containers outlive a stop, and a start that fails late" {
   mkdir -p "$D/rootfs/bin"
   cp /bin/busybox "$D/rootfs/bin/"
