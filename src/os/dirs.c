@@ -11,6 +11,20 @@
 
 #include "base/auto.h"
 #include "base/mem.h"
+#include "os/fs.h"
+
+/* Durably: records that are synced will stand in it. */
+static int make_one(const char *path, mode_t mode)
+{
+	int rc;
+
+	if (mkdir(path, mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	rc = fs_sync_parent(path);
+	if (rc < 0)
+		(void)rmdir(path);
+	return rc;
+}
 
 /* Makes every directory of the path that is missing. */
 static int make_all(const char *path, mode_t mode)
@@ -18,10 +32,13 @@ static int make_all(const char *path, mode_t mode)
 	AUTO_FREE char *part = xstrdup(path);
 
 	for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+		int rc;
+
 		if (slash != NULL)
 			*slash = '\0';
-		if (mkdir(part, mode) < 0 && errno != EEXIST)
-			return -errno;
+		rc = make_one(part, mode);
+		if (rc < 0)
+			return rc;
 		if (slash == NULL)
 			return 0;
 		*slash = '/';

@@ -61,12 +61,13 @@ int fs_open_dir_here(int dirfd, const char *name)
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
 
+/* 1 if it was not there. */
 static int make_one(int dirfd, const char *path, mode_t mode)
 {
 	struct stat st;
 
 	if (mkdirat(dirfd, path, mode) == 0)
-		return 0;
+		return 1;
 	if (errno != EEXIST)
 		return -errno;
 	if (fstatat(dirfd, path, &st, 0) < 0)
@@ -86,6 +87,51 @@ int fs_make_dirs(int dirfd, const char *path, mode_t mode)
 			continue;
 		*p = '\0';
 		rc = make_one(dirfd, copy, mode);
+		*p = was;
+		if (rc < 0 || was == '\0')
+			return rc < 0 ? rc : 0;
+	}
+	return -ENOENT;
+}
+
+int fs_sync_parent(const char *path)
+{
+	AUTO_FREE char *parent = xstrdup(path);
+	char *slash = strrchr(parent, '/');
+	AUTO_CLOSE int fd = -1;
+
+	if (slash != NULL)
+		slash[slash == parent ? 1 : 0] = '\0';
+	fd = open(slash == NULL ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* One that is there was synced by its maker; of the last one we make sure, since its maker may
+ * have been killed. */
+static int make_synced(const char *path, mode_t mode, bool is_last)
+{
+	int made = make_one(AT_FDCWD, path, mode), rc;
+
+	if (made < 0 || (made == 0 && !is_last))
+		return made;
+	rc = fs_sync_parent(path);
+	if (rc < 0 && made > 0)
+		(void)rmdir(path); /* so that the next attempt makes and syncs it */
+	return rc;
+}
+
+int fs_make_dirs_durable(const char *path, mode_t mode)
+{
+	AUTO_FREE char *part = xstrdup(path);
+
+	for (char *p = part + 1; *part != '\0'; p++) {
+		char was = *p;
+		int rc;
+
+		if (was != '/' && was != '\0')
+			continue;
+		*p = '\0';
+		rc = make_synced(part, mode, was == '\0');
 		*p = was;
 		if (rc < 0 || was == '\0')
 			return rc;

@@ -28,7 +28,13 @@ MAY_BLOCK MUST_USE int fs_open_dir_here(int dirfd, const char *name);
 /* Makes every missing directory of a relative path; what is there keeps its mode. */
 MAY_BLOCK MUST_USE int fs_make_dirs(int dirfd, const char *path, mode_t mode);
 
+/* The same, durably: whoever keeps something below can rely on its being found after a power
+ * cut. */
+MAY_BLOCK MUST_USE int fs_make_dirs_durable(const char *path, mode_t mode);
+
 MAY_BLOCK MUST_USE int fs_sync_dir(int dirfd, const char *path);
+/* Of the directory that "path" stands in. */
+MAY_BLOCK MUST_USE int fs_sync_parent(const char *path);
 
 /* Owned target of a link. "" as name reads the link that dirfd itself is (O_PATH). */
 MAY_BLOCK MUST_USE int fs_read_link(int dirfd, const char *name, char **ret_target);

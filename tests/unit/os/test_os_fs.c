@@ -62,6 +62,18 @@ static void missing_directories_are_made_and_others_kept(void **state)
 	assert_int_equal(fs_make_dirs(dir.fd, "", 0755), -ENOENT);
 }
 
+static void durable_directories_are_directories(void **state)
+{
+	AUTO_FREE char *path = xasprintf("%s/d/e", dir.path);
+	AUTO_FREE char *file = xasprintf("%s/d/e/file", dir.path);
+
+	assert_int_equal(fs_make_dirs_durable(path, 0755), 0);
+	assert_int_equal(fs_make_dirs_durable(path, 0755), 0);
+	put_file(dir.fd, "d/e/file", "");
+	assert_int_equal(fs_make_dirs_durable(file, 0755), -ENOTDIR);
+	assert_int_equal(fs_make_dirs_durable("", 0755), -ENOENT);
+}
+
 static void lists_are_sorted(void **state)
 {
 	AUTO_STRV char **names = NULL;
@@ -198,6 +210,7 @@ int main(void)
 		T(links_cannot_leave_the_root),
 		T(magic_links_are_refused),
 		T(missing_directories_are_made_and_others_kept),
+		T(durable_directories_are_directories),
 		T(lists_are_sorted),
 		T(links_are_read_whole),
 		T(deep_trees_are_measured_and_removed),
