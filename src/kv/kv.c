@@ -2,6 +2,7 @@
 #include "kv/kv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,7 +279,7 @@ static int read_format(struct kv *kv, struct format *ret_format, struct err *err
 
 static int check_format(struct kv *kv, struct err *err)
 {
-	struct format f = { FILE_LAYOUT, kv->options.version, NULL };
+	struct format f = { 0 };
 	AUTO_FREE char *text = NULL;
 	int rc = read_format(kv, &f, err);
 
@@ -286,7 +287,8 @@ static int check_format(struct kv *kv, struct err *err)
 	if (rc < 0)
 		return -1;
 	if (rc == 0) {
-		f.text = (char *)str_or(kv->options.format, "");
+		f = (struct format){ FILE_LAYOUT, kv->options.version,
+			(char *)str_or(kv->options.format, "") };
 		kv->version = f.version;
 		return kv_update(kv, write_format, &f, err);
 	}
@@ -301,6 +303,83 @@ static int check_format(struct kv *kv, struct err *err)
 				kv->options.version);
 	kv->version = f.version;
 	return 0;
+}
+
+/* --- new files --- */
+
+static void unlink_both(const char *path)
+{
+	AUTO_FREE char *lock = xasprintf("%s-lock", path);
+
+	(void)unlink(path);
+	(void)unlink(lock);
+}
+
+/* With its format inside, and on disk. */
+static int fill_new(struct kv *kv, struct err *err)
+{
+	int rc;
+
+	if (kv_env_open(kv, err) < 0)
+		return -1;
+	rc = check_format(kv, err);
+	if (rc == 0 && (rc = mdb_env_sync(kv->env, 1)) != 0)
+		rc = kv_fail(kv, rc, "sync", err);
+	kv_env_close(kv);
+	return rc;
+}
+
+/* Another process may have been faster; then its file is the one to open. */
+static int give_name(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 || errno == EEXIST)
+		return 0;
+	if (errno == EINVAL && rename(from, to) == 0) /* not on this file system */
+		return 0;
+	return -errno;
+}
+
+/* A file that a crash left half made would not open again: it gets its name when it is whole.
+ */
+static int create_file(struct kv *kv, struct err *err)
+{
+	AUTO_FREE char *path = kv->path;
+	int rc;
+
+	kv->path = xasprintf("%s.new", path);
+	unlink_both(kv->path);
+	rc = fill_new(kv, err);
+	if (rc == 0) {
+		rc = give_name(kv->path, path);
+		if (rc < 0)
+			rc = err_sys(err, -rc, "%s: rename", kv->path);
+	}
+	unlink_both(kv->path);
+	free(kv->path);
+	kv->path = take_ptr(path);
+	return rc;
+}
+
+/* Also for an old file: the one who made it may have been killed before this. */
+static int sync_name(const struct kv *kv, struct err *err)
+{
+	AUTO_FREE char *dir = xstrdup(kv->path);
+	char *slash = strrchr(dir, '/');
+	AUTO_CLOSE int fd = -1;
+
+	if (slash != NULL)
+		slash[slash == dir ? 1 : 0] = '\0';
+	fd = open(slash == NULL ? "." : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(err, errno, "%s: sync directory", kv->path);
+	return 0;
+}
+
+static bool is_missing(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? errno == ENOENT : st.st_size == 0;
 }
 
 uint32_t kv_version(struct kv *kv)
@@ -331,7 +410,9 @@ int kv_open(const char *path, const struct kv_options *options, struct kv **ret_
 	kv->options = *options;
 	kv->options.format = xstrdup(options->format);
 	kv->map_bytes = options->map_bytes == 0 ? MAP_FIRST : options->map_bytes;
-	if (kv_env_open(kv, err) < 0 || check_format(kv, err) < 0)
+	if (is_missing(path) && create_file(kv, err) < 0)
+		return -1;
+	if (kv_env_open(kv, err) < 0 || sync_name(kv, err) < 0 || check_format(kv, err) < 0)
 		return -1;
 	*ret_kv = take_ptr(kv);
 	return 0;

@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 
+#include "base/attr.h"
 #include "base/err.h"
 #include "base/thread.h"
 #include "kv/kv_priv.h"
@@ -78,6 +79,19 @@ static enum outcome grow_or_fail(struct kv *kv, struct list *group)
 	return GROUP_DONE;
 }
 
+/* A failed write of its head page makes LMDB refuse the file, for readers too. */
+static void revive(struct kv *kv)
+{
+	AUTO_ERR struct err ignored = { 0 }; /* the next update tries again, and tells */
+	MDB_txn *txn = NULL;
+	int rc = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc == 0)
+		mdb_txn_abort(txn);
+	if (rc == MDB_PANIC)
+		IGNORE(kv_reopen(kv, &ignored));
+}
+
 static enum outcome commit(struct kv *kv, struct kv_txn *txn, struct list *group)
 {
 	int rc;
@@ -89,8 +103,10 @@ static enum outcome commit(struct kv *kv, struct kv_txn *txn, struct list *group
 	rc = mdb_txn_commit(txn->txn);
 	if (rc == MDB_MAP_FULL)
 		return grow_or_fail(kv, group);
-	if (rc != 0)
+	if (rc != 0) {
 		fail_rest(group, kv, rc, "write");
+		revive(kv);
+	}
 	return GROUP_DONE;
 }
 
