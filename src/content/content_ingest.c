@@ -172,28 +172,70 @@ static int check_sum(struct ingest *in, struct ctx *ctx, const char *expected,
 	return 0;
 }
 
-/* A directory made a moment ago is no more durable than what is in it. */
+/* A directory made a moment ago is no more durable than what is in it. Whoever made it may have
+ * been killed before it was synced, so each process does that once. */
+static int settle_dir(struct content_local *store, enum digest_alg alg)
+{
+	unsigned bit = 1u << alg;
+	int rc;
+
+	if ((atomic_load(&store->settled) & bit) != 0)
+		return 0;
+	rc = fs_sync_dir(store->root_fd, "blobs");
+	if (rc == 0)
+		rc = fs_sync_dir(store->root_fd, ".");
+	if (rc == 0)
+		atomic_fetch_or(&store->settled, bit);
+	return rc;
+}
+
 static int open_target_dir(struct content_local *store, const char *digest, int *ret_fd)
 {
 	AUTO_FREE char *path = blob_path(digest);
+	AUTO_ERR struct err impossible = { 0 };
+	enum digest_alg alg;
 	int fd, rc;
 
+	IGNORE(digest_check(digest, &alg, &impossible)); /* its path was made of it */
 	*strrchr(path, '/') = '\0';
 	fd = fs_open_dir(store->root_fd, path);
 	if (fd == -ENOENT) {
 		rc = fs_make_dirs(store->root_fd, path, 0755);
-		if (rc == 0)
-			rc = fs_sync_dir(store->root_fd, "blobs");
-		if (rc == 0)
-			rc = fs_sync_dir(store->root_fd, ".");
-		if (rc < 0)
-			return rc;
-		fd = fs_open_dir(store->root_fd, path);
+		fd = rc < 0 ? rc : fs_open_dir(store->root_fd, path);
 	}
 	if (fd < 0)
 		return fd;
+	rc = settle_dir(store, alg);
+	if (rc < 0) {
+		close_fd(&fd);
+		return rc;
+	}
 	*ret_fd = fd;
 	return 0;
+}
+
+/* EXISTS, which counts as success, and so only once the name is durable: the writer that gave
+ * it may not have come so far. */
+static int tell_exists(int dir_fd, const char *digest, struct err *err)
+{
+	if (fsync(dir_fd) < 0)
+		return err_sys(err, errno, "sync directory of %s", digest);
+	return err_set(err, ERR_EXISTS, "content %s", digest);
+}
+
+/* Fails if the blob is there already. */
+static int refuse_existing(struct content_local *store, const char *digest, struct err *err)
+{
+	AUTO_FREE char *path = blob_path(digest);
+	AUTO_CLOSE int dir_fd = -1;
+	int rc;
+
+	if (faccessat(store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	rc = open_target_dir(store, digest, &dir_fd);
+	if (rc < 0)
+		return err_sys(err, -rc, "open directory of %s", digest);
+	return tell_exists(dir_fd, digest, err);
 }
 
 /* Whether the blob is there already, and whole: a damaged one is to be replaced. */
@@ -272,7 +314,7 @@ static int commit_data(struct ingest *in, struct ctx *ctx, int64_t size, const c
 		return err_sys(err, -rc, "make directory of %s", digest);
 	if (has_good_blob(dir_fd, digest, in->status.offset, ctx)) {
 		remove_ingest(in);
-		return err_set(err, ERR_EXISTS, "content %s", digest);
+		return tell_exists(dir_fd, digest, err);
 	}
 	if (publish(in, dir_fd, digest, err) < 0)
 		return -1;
@@ -387,7 +429,6 @@ int local_writer(struct content_store *self, struct ctx *ctx, const char *ref, i
 {
 	struct content_local *store = container_of(self, struct content_local, base);
 	AUTO(ingest_free) struct ingest *in = xzalloc(sizeof(*in));
-	AUTO_FREE char *blob = str_is_empty(expected) ? NULL : blob_path(expected);
 	bool is_new = false;
 
 	*in = (struct ingest){ .base.ops = &ingest_ops,
@@ -400,8 +441,8 @@ int local_writer(struct content_store *self, struct ctx *ctx, const char *ref, i
 	if (ref_lock(&store->locks, ctx, ref, err) < 0)
 		return -1;
 	in->locked = true;
-	if (blob != NULL && faccessat(store->root_fd, blob, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, ERR_EXISTS, "content %s", expected);
+	if (!str_is_empty(expected) && refuse_existing(store, expected, err) < 0)
+		return -1;
 	if (open_dir(in, &is_new, err) < 0)
 		return -1;
 	if (!is_new && can_resume(in, ref, in->status.total)) {

@@ -217,7 +217,7 @@ int content_local_new(const struct content_local_options *options,
 	int fd, rc;
 
 	ASSERT_MAY_BLOCK();
-	rc = fs_make_dirs(AT_FDCWD, options->root, 0755);
+	rc = fs_make_dirs_durable(options->root, 0755);
 	fd = rc < 0 ? rc : open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, rc < 0 ? -rc : errno, "content store %s", options->root);

@@ -2,6 +2,7 @@
 /* What the files of the local store share. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct content_local {
 	struct content_store base;
 	int root_fd;
 	bool verity;
+	atomic_uint settled; /* bit per algorithm: its directory is durable */
 	struct ref_locks locks;
 };
 
