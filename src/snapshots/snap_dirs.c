@@ -36,7 +36,7 @@ char *snap_dirs_path(const struct snap_dirs *d, uint64_t id, const char *below)
 int snap_dirs_open(struct snap_dirs *d, const char *root, struct err *err)
 {
 	AUTO_FREE char *dir = xasprintf("%s/snapshots", root);
-	int rc = fs_make_dirs(AT_FDCWD, dir, 0700);
+	int rc = fs_make_dirs_durable(dir, 0700);
 	int fd;
 
 	if (rc < 0)

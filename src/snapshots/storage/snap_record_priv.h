@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How one snapshot is stored: a version byte, then fields of tag (1 byte), size (varint) and
- * bytes. docs/design/013-snapshot-records.md has the tags.
+ * bytes. docs/design/030-snapshot-records.md has the tags.
  */
 #pragma once
 

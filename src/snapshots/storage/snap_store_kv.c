@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bookkeeping in a key-value file: docs/design/013-snapshot-records.md. No lock of its own;
+ * The bookkeeping in a key-value file: docs/design/030-snapshot-records.md. No lock of its own;
  * changes are made and checked in one transaction, and those of many callers share its sync.
  */
 #include <assert.h>
@@ -609,7 +609,7 @@ int snap_store_kv_open(
 	int rc;
 
 	ASSERT_MAY_BLOCK();
-	rc = fs_make_dirs(AT_FDCWD, root, 0700);
+	rc = fs_make_dirs_durable(root, 0700);
 	if (rc < 0)
 		return err_sys(err, -rc, "make %s", root);
 	if (refuse_foreign(root, path, err) < 0)
