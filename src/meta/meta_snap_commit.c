@@ -179,12 +179,25 @@ static void publish(struct commit_op *op)
 	meta_publish(m, op->ns, "/snapshot/commit", &payload);
 }
 
+static int recover(struct commit_op *op, struct err *err);
+
+/* An earlier commit of the key that the backend has and the records have not: a retry, most
+ * likely, which then finds its name taken. */
+static int recover_earlier(const struct commit_op *op, struct err *err)
+{
+	struct commit_op earlier = { .s = op->s, .ns = op->ns, .key = op->key };
+	int rc = recover(&earlier, err);
+
+	commit_op_done(&earlier);
+	return rc;
+}
+
 static int commit_held(struct commit_op *op, struct ctx *ctx, struct err *err)
 {
 	AUTO_FREE char *hold = NULL;
 	AUTO_HELD struct held held = { 0 };
 
-	if (meta_next_seq(op->s->meta, &op->seq, err) < 0 ||
+	if (recover_earlier(op, err) < 0 || meta_next_seq(op->s->meta, &op->seq, err) < 0 ||
 			meta_update(op->s->meta, write_intent, op, false, err) < 0)
 		return -1;
 	hold = meta_backend_hold_name(op->s->name, op->intent.new_backend);
