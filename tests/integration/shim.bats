@@ -19,6 +19,7 @@ rule() {
 @test "both task api versions are served" { rule both_task_api_versions_are_served; }
 @test "an old daemon gets an address and finds it again" { rule an_old_daemon_gets_an_address_and_finds_it_again; }
 @test "a new daemon gets a bootstrap result" { rule a_new_daemon_gets_a_bootstrap_result; }
+@test "a debug socket tells what goes on" { rule a_debug_socket_tells_what_goes_on; }
 @test "containers of a group share a shim" { rule containers_of_a_group_share_a_shim; }
 @test "output and input pass by fifos" { rule output_and_input_pass_by_fifos; }
 @test "a terminal passes both ways and has its size" { rule a_terminal_passes_both_ways_and_has_its_size; }
@@ -48,6 +49,7 @@ rule() {
 @test "a runtime that hangs ends with its request" { rule a_runtime_that_hangs_ends_with_its_request; }
 @test "a runtime that writes garbage is survived" { rule a_runtime_that_writes_garbage_is_survived; }
 @test "a runtime that lies about the pid is survived" { rule a_runtime_that_lies_about_the_pid_is_survived; }
+@test "an exec that failed can be tried again" { rule an_exec_that_failed_can_be_tried_again; }
 @test "a client that never reads stops nobody else" { rule a_client_that_never_reads_stops_nobody_else; }
 @test "a connection that breaks drops its waits" { rule a_connection_that_breaks_drops_its_waits; }
 

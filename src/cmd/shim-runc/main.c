@@ -43,6 +43,7 @@ static void set_signals(void)
 	(void)sigaddset(&mask, SIGCHLD);
 	(void)sigaddset(&mask, SIGTERM);
 	(void)sigaddset(&mask, SIGINT);
+	(void)sigaddset(&mask, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 

@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmd/shim-runc/runc_actions.h"
+#include "cmd/shim-runc/runc_debug.h"
 #include "cmd/shim-runc/runc_service.h"
 #include "cmd/shim-runc/runc_shim_priv.h"
 #include "loop/loop.h"
@@ -27,6 +29,7 @@
 #include "shim/shim_publisher.h"
 
 #define INHERITED_SOCKET 3
+#define INHERITED_DEBUG	 4 /* if there is one */
 /* For the last events, and the last answers. */
 #define FLUSH_MS 5000
 #define GRACE_MS 1000
@@ -34,7 +37,7 @@
 struct server {
 	struct shim shim;
 	struct rpc_server *rpc;
-	char *socket_path;
+	char *socket_path, *debug_path;
 	bool is_over;
 };
 
@@ -97,6 +100,8 @@ static void stop(void *arg)
 	s->shim.is_stopping = true;
 	if (s->socket_path != NULL)
 		(void)unlink(s->socket_path);
+	if (s->debug_path != NULL)
+		(void)unlink(s->debug_path);
 	publisher_flush(s->shim.publisher, FLUSH_MS, on_flushed, s);
 }
 
@@ -105,12 +110,23 @@ static void on_end_signal(void *arg, int signo)
 	stop(arg);
 }
 
+static void on_describe(void *arg, int signo)
+{
+	const struct server *s = arg;
+	AUTO_BUF struct buf text = { .limit = SIZE_MAX };
+
+	debug_describe(&s->shim, &text);
+	log_info(NULL, "%s", text.data);
+}
+
 static int watch_signals(struct server *s, struct err *err)
 {
 	int rc = loop_signal(s->shim.loop, SIGTERM, on_end_signal, s);
 
 	if (rc == 0)
 		rc = loop_signal(s->shim.loop, SIGINT, on_end_signal, s);
+	if (rc == 0)
+		rc = loop_signal(s->shim.loop, SIGUSR1, on_describe, s);
 	return rc < 0 ? err_sys(err, -rc, "signals") : 0;
 }
 
@@ -133,6 +149,24 @@ static void open_shim(struct server *s, const struct shim_flags *flags)
 	map_init(&shim->containers);
 }
 
+/* A start with "-debug" gives a second socket. */
+static void open_debug(struct server *s, const struct shim_flags *flags)
+{
+	int fd = INHERITED_DEBUG;
+
+	if (flags->debug_socket[0] != '\0')
+		fd = unix_listen(flags->debug_socket, 0600);
+	else if (!flags->debug || unix_adopt_listener(fd) < 0)
+		return;
+	if (fd < 0) {
+		log_warn(NULL, "listen unix %s: %s (ignored)", flags->debug_socket,
+				errno_text(-fd));
+		return;
+	}
+	s->debug_path = bound_path(fd);
+	debug_serve(&s->shim, fd);
+}
+
 static int serve(struct server *s, const struct shim_flags *flags, struct err *err)
 {
 	const struct rpc_limits limits = { 0 };
@@ -145,6 +179,7 @@ static int serve(struct server *s, const struct shim_flags *flags, struct err *e
 	runc_service_add(s->rpc, &s->shim);
 	if (ttrpc_listen(s->rpc, fd, true, err) < 0 || watch_signals(s, err) < 0)
 		return -1;
+	open_debug(s, flags);
 	log_debug(NULL, "serving api on socket %s", str_or(s->socket_path, "(none)"));
 	while (!s->is_over)
 		loop_run_once(s->shim.loop, -1);

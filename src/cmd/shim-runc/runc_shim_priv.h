@@ -40,6 +40,7 @@ struct shim {
 	struct stdio_env stdio;
 	const char *ns;
 	struct map containers; /* struct container by id; those being made as well */
+	int debug_listener;
 	bool is_stopping;
 	void (*stop)(void *arg); /* ends the program, politely */
 	void *stop_arg;

@@ -193,6 +193,7 @@ static void exec_attached(struct op *op, const struct err *failure)
 		return;
 	}
 	op->p->state = PROC_RUNNING;
+	op->p->is_over = false; /* an earlier start had failed */
 	free(take_ptr(op->p->spec));
 	publish_exec_started(op->p);
 	proc_watch_exit(op->p);

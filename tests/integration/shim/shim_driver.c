@@ -133,41 +133,74 @@ void an_old_daemon_gets_an_address_and_finds_it_again(void **state)
 	box_close(&b);
 }
 
-void a_new_daemon_gets_a_bootstrap_result(void **state)
+/* As a daemon of 2.3 does, with a socket directory of the test's own. */
+static void start_new(struct box *b, const char *id, Bootstrap__LogLevel level)
 {
 	Bootstrap__BootstrapParams p = BOOTSTRAP__BOOTSTRAP_PARAMS__INIT;
 	const Bootstrap__BootstrapResult *result;
 	AUTO_BUF struct buf input = { .limit = 4096 };
-	AUTO_FREE char *bundle = NULL;
 	AUTO_FREE char *output = NULL;
 	ProtobufCMessage *m;
-	struct box b;
 	size_t size;
 	int status;
 
-	box_open(&b);
-	bundle = box_bundle(&b, "c1", &(struct box_spec){ .args = sleeper });
-	p.instance_id = "c1";
+	p.instance_id = id;
 	p.namespace_ = "box";
-	p.containerd_ttrpc_address = b.events;
+	p.log_level = level;
+	p.containerd_ttrpc_address = b->events;
 	p.containerd_grpc_address = "/other/c.sock";
 	p._socket_dir_case = BOOTSTRAP__BOOTSTRAP_PARAMS___SOCKET_DIR_SOCKET_DIR;
-	p.socket_dir = arena_printf(&b.arena, "%s/s", b.dir.path);
+	p.socket_dir = arena_printf(&b->arena, "%s/s", b->dir.path);
 	pb_encode(&p.base, &input);
-	output = box_run(&b, "c1", "start", input.data, input.size, &status, &size);
+	output = box_run(b, id, "start", input.data, input.size, &status, &size);
 	assert_int_equal(status, 0);
-	assert_done(&b, pb_decode(&bootstrap__bootstrap_result__descriptor, output, size,
-					&b.arena, NULL, &m, &b.err));
+	assert_done(b, pb_decode(&bootstrap__bootstrap_result__descriptor, output, size,
+				       &b->arena, NULL, &m, &b->err));
 	result = (const Bootstrap__BootstrapResult *)m;
 	assert_int_equal(result->version, 3);
 	assert_string_equal(result->protocol, "ttrpc");
 	assert_true(str_starts(result->address + strlen("unix://"), p.socket_dir));
+	(void)snprintf(b->address, sizeof(b->address), "%s", result->address);
+	box_connect(b);
+}
+
+void a_new_daemon_gets_a_bootstrap_result(void **state)
+{
+	AUTO_FREE char *bundle = NULL;
+	struct box b;
+
+	box_open(&b);
+	bundle = box_bundle(&b, "c1", &(struct box_spec){ .args = sleeper });
+	start_new(&b, "c1", BOOTSTRAP__LOG_LEVEL__LOG_LEVEL_INFO);
 	assert_false(is_there(b.dir.fd, "bundles/c1/address"));
 	assert_true(is_there(b.dir.fd, "bundles/c1/s"));
-	(void)snprintf(b.address, sizeof(b.address), "%s", result->address);
-	box_connect(&b);
 	assert_true(box_create(&b, "c1", "", "", "") > 0);
 	assert_topics(&b, 1, "create"); /* it found the events' address in the message */
+	finish(&b, "c1");
+}
+
+void a_debug_socket_tells_what_goes_on(void **state)
+{
+	AUTO_STRV char **sockets = NULL;
+	AUTO_FREE char *bundle = NULL;
+	AUTO_FREE char *path = NULL;
+	AUTO_CLOSE int fd = -1;
+	char text[1024] = { 0 };
+	struct box b;
+
+	box_open(&b);
+	bundle = box_bundle(&b, "c1", &(struct box_spec){ .args = sleeper });
+	start_new(&b, "c1", BOOTSTRAP__LOG_LEVEL__LOG_LEVEL_DEBUG);
+	assert_true(box_create(&b, "c1", "", "", "") > 0);
+	assert_int_equal(fs_list(b.dir.fd, "s", &sockets), 0);
+	assert_int_equal(strv_len(sockets), 2);
+	path = xasprintf("%s/s/%s", b.dir.path,
+			sockets[str_ends(b.address, sockets[0]) ? 1 : 0]);
+	fd = unix_connect(path);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_set_nonblocking(fd, false), 0);
+	assert_true(io_read_full(fd, text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "init c1: created"));
 	finish(&b, "c1");
 }
 

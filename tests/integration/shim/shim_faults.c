@@ -285,6 +285,26 @@ void a_runtime_that_lies_about_the_pid_is_survived(void **state)
 	box_close(&b);
 }
 
+void an_exec_that_failed_can_be_tried_again(void **state)
+{
+	static const char *const args[] = { "sh", "-c", "exit 6", NULL };
+	struct box b;
+
+	make(&b);
+	fake_runtime(&b, "case \" $* \" in *' exec '*) [ -e $DIR/fail ] && exit 9;; esac");
+	assert_done(&b, box_create(&b, "c1", "", "", ""));
+	assert_done(&b, box_begin(&b, "c1", ""));
+	assert_done(&b, box_add_exec(&b, "c1", "e1", args, ""));
+	put_file(b.dir.fd, "fail", "");
+	assert_int_equal(box_begin(&b, "c1", "e1"), -1);
+	assert_int_equal(box_wait(&b, "c1", "e1"), 0); /* it is over, for now */
+	assert_int_equal(unlinkat(b.dir.fd, "fail", 0), 0);
+	assert_true(box_begin(&b, "c1", "e1") > 0);
+	assert_int_equal(box_wait(&b, "c1", "e1"), 6);
+	assert_int_equal(box_delete(&b, "c1", "e1"), 6);
+	end_container(&b);
+}
+
 static bool container_is_stopped(void *arg)
 {
 	return box_status(arg, "c1", "") == TASK__STATUS__STOPPED;

@@ -7,6 +7,7 @@
 	T(both_task_api_versions_are_served)                                                   \
 	T(an_old_daemon_gets_an_address_and_finds_it_again)                                    \
 	T(a_new_daemon_gets_a_bootstrap_result)                                                \
+	T(a_debug_socket_tells_what_goes_on)                                                   \
 	T(containers_of_a_group_share_a_shim)                                                  \
 	T(output_and_input_pass_by_fifos)                                                      \
 	T(a_terminal_passes_both_ways_and_has_its_size)                                        \
@@ -36,6 +37,7 @@
 	T(a_runtime_that_hangs_ends_with_its_request)                                          \
 	T(a_runtime_that_writes_garbage_is_survived)                                           \
 	T(a_runtime_that_lies_about_the_pid_is_survived)                                       \
+	T(an_exec_that_failed_can_be_tried_again)                                              \
 	T(a_client_that_never_reads_stops_nobody_else)                                         \
 	T(a_connection_that_breaks_drops_its_waits)
 
