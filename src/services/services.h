@@ -20,6 +20,7 @@ struct image_store;
 struct lease_store;
 struct namespace_store;
 struct plugin_set;
+struct sandbox_store;
 struct snapshotter;
 struct task_service;
 
@@ -42,6 +43,11 @@ struct leases_service {
 	struct lease_store *store;
 };
 extern const struct rpc_service leases_service;
+
+struct sandboxes_service {
+	struct sandbox_store *store;
+};
+extern const struct rpc_service sandboxes_service;
 
 /* Snapshotters by the name that requests carry; the table is borrowed. */
 struct named_snapshotter {

@@ -26,6 +26,7 @@ static const struct plugin_need shim_needs[] = { { TYPE_EVENT, NULL }, { TYPE_ME
 	{ 0 } };
 static const struct plugin_need task_needs[] = { { TYPE_EVENT, NULL }, { TYPE_METADATA, NULL },
 	{ TYPE_SHIM, NULL }, { TYPE_WARNING, NULL }, { 0 } };
+static const struct plugin_need on_sandboxes[] = { { TYPE_SANDBOX_STORE, NULL }, { 0 } };
 static const struct plugin_need on_runtime[] = { { TYPE_RUNTIME, NULL }, { 0 } };
 #define ON_SERVICE(name, id)                                                                   \
 	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
@@ -75,6 +76,8 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_LEASE, "manager", lease_needs, plugin_lease_init, NULL, NULL },
 	{ TYPE_GRPC, "leases", on_lease, plugin_leases_init, plugin_service_fini, NULL },
 	{ TYPE_GRPC, "namespaces", on_namespaces, plugin_namespaces_init, plugin_service_fini,
+			NULL },
+	{ TYPE_GRPC, "sandboxes", on_sandboxes, plugin_sandboxes_init, plugin_service_fini,
 			NULL },
 	{ TYPE_GRPC, "snapshots", on_snapshots, plugin_snapshots_init, NULL, NULL },
 	{ TYPE_GRPC, "tasks", on_tasks, plugin_tasks_service_init, plugin_service_fini, NULL },

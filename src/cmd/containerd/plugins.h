@@ -92,6 +92,7 @@ plugin_init plugin_images_init;
 plugin_init plugin_namespaces_init;
 plugin_init plugin_content_service_init;
 plugin_init plugin_leases_init;
+plugin_init plugin_sandboxes_init;
 plugin_init plugin_snapshots_init;
 plugin_init plugin_events_init;
 plugin_fini plugin_service_fini;

@@ -253,6 +253,8 @@ _Static_assert(sizeof(struct containers_service) == sizeof(struct store_service)
 				sizeof(struct leases_service) == sizeof(struct store_service) &&
 				sizeof(struct content_service) ==
 						sizeof(struct store_service) &&
+				sizeof(struct sandboxes_service) ==
+						sizeof(struct store_service) &&
 				sizeof(struct events_service) == sizeof(struct store_service),
 		"one pointer each");
 
@@ -298,6 +300,12 @@ int plugin_content_service_init(struct plugin_env *env, void **ret_instance, str
 int plugin_leases_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	return serve_store(env, TYPE_LEASE, "manager", &leases_service, ret_instance, err);
+}
+
+int plugin_sandboxes_init(struct plugin_env *env, void **ret_instance, struct err *err)
+{
+	return serve_store(env, TYPE_SANDBOX_STORE, "local", &sandboxes_service, ret_instance,
+			err);
 }
 
 int plugin_snapshots_init(struct plugin_env *env, void **ret_instance, struct err *err)

@@ -41,6 +41,7 @@ static void every_method_is_there_as_the_protocol_has_it(void **state)
 	check(&images_service);
 	check(&leases_service);
 	check(&namespaces_service);
+	check(&sandboxes_service);
 	check(&snapshots_service);
 	check(&tasks_service);
 }
