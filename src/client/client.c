@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/version.h"
 #include "rpc/channel.h"
 
 #include "api/pb/containers.pb-c.h"
@@ -289,10 +290,10 @@ void ctrd_strings_free(char **strings)
 
 const char *ctrd_version(void)
 {
-	return "2.3.4+ctrd." CTRD_VERSION;
+	return CTRD_FULL_VERSION;
 }
 
 const char *ctrd_revision(void)
 {
-	return "ctrd-" CTRD_VERSION;
+	return CTRD_REVISION;
 }

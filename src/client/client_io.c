@@ -46,6 +46,7 @@ struct ctrd_io {
 	void (*stdin_ended)(void *arg);
 	void *arg;
 	int cancel_fd;
+	int hold_fd; /* the other side of stdin, held to let a waiting open() return */
 	struct copier copiers[STREAMS];
 	struct mutex lock;
 	struct cond ended;
@@ -64,6 +65,7 @@ static struct ctrd_io *io_new(const char *in, const char *out, const char *err, 
 	io->paths[ERR] = xstrdup(str_or(err, ""));
 	io->terminal = terminal;
 	io->cancel_fd = -1;
+	io->hold_fd = -1;
 	for (size_t i = 0; i < STREAMS; i++)
 		io->copiers[i] = (struct copier){
 			.io = io, .which = (enum which)i, .from = -1, .to = -1
@@ -353,12 +355,9 @@ void ctrd_io_cancel(struct ctrd_io *io)
 	mutex_unlock(&io->lock);
 	if (io->cancel_fd >= 0)
 		(void)!write(io->cancel_fd, &one, sizeof(one));
-	if (io->copiers[IN].is_running) {
-		/* Being the other side for a moment lets a waiting open() return. */
-		AUTO_CLOSE int fd = fifo_open(io->paths[IN], FIFO_BOTH);
-
-		(void)fd;
-	}
+	/* Held until the thread has ended: it may be on its way to open(). */
+	if (io->copiers[IN].is_running && io->hold_fd < 0)
+		io->hold_fd = fifo_open(io->paths[IN], FIFO_BOTH);
 }
 
 static void remove_pipes(struct ctrd_io *io)
@@ -383,6 +382,8 @@ void ctrd_io_free(struct ctrd_io *io, int keep)
 		close_fd(&io->copiers[OUT].from);
 	if (io->copiers[ERR].from >= 0)
 		close_fd(&io->copiers[ERR].from);
+	if (io->hold_fd >= 0)
+		close_fd(&io->hold_fd);
 	close_fd(&io->cancel_fd);
 	mutex_done(&io->lock);
 	cond_done(&io->ended);

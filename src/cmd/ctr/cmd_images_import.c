@@ -51,10 +51,8 @@ static int unpack(struct ctrd_client *client, const struct ctrd_images *images,
 				ctrd_image_digest(image));
 		fflush(stdout);
 		if (ctrd_image_unpack(client, image, args->platform, args->snapshotter,
-				    &error) < 0) {
-			printf("\n");
+				    &error) < 0)
 			return out_error(error);
-		}
 		printf("done\n");
 	}
 	return 0;

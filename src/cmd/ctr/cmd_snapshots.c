@@ -367,10 +367,8 @@ static int run_unpack(struct cx *cx)
 		printf("unpacking %s (%s)...", ctrd_image_digest(image),
 				ctrd_image_media_type(image));
 		fflush(stdout);
-		if (ctrd_image_unpack(client, image, NULL, sn, &error) < 0) {
-			printf("\n");
+		if (ctrd_image_unpack(client, image, NULL, sn, &error) < 0)
 			return out_error(error);
-		}
 		printf("done\n");
 		return 0;
 	}
