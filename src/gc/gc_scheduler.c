@@ -74,18 +74,29 @@ static bool is_worth_it(const struct scheduler *s)
 	return s->deletions > 0 && (s->was_run || c->deletion_threshold == 0);
 }
 
-/* The original's timer ticks once an interval and looks; here the tick is reckoned. */
+/*
+ * The original's timer ticks once an interval, whether there is something to do or not; here
+ * the tick is reckoned. So what is deleted lies around for a part of the interval, and clients
+ * that clean up piece by piece usually find the pieces still there.
+ */
+static int64_t next_tick(const struct scheduler *s, int64_t now)
+{
+	if (!s->was_run || s->interval_ns <= 0 || now < s->last_ns)
+		return now;
+	return s->last_ns + ((now - s->last_ns) / s->interval_ns + 1) * s->interval_ns;
+}
+
 static void schedule_locked(struct scheduler *s)
 {
 	const struct gc_config *c = &s->config;
-	int64_t soon = clock_mono_ns() + c->schedule_delay_ns, tick;
+	int64_t now = clock_mono_ns(), soon = now + c->schedule_delay_ns, tick;
 
 	if (s->is_triggered ||
 			(c->deletion_threshold > 0 &&
 					s->deletions >= (uint64_t)c->deletion_threshold)) {
 		arm_locked(s, soon);
 	} else if (is_worth_it(s)) {
-		tick = s->was_run ? s->last_ns + s->interval_ns : 0;
+		tick = next_tick(s, now);
 		arm_locked(s, tick > soon ? tick : soon);
 	}
 }
