@@ -274,12 +274,26 @@ static int open_bundle(const struct bundle_dirs *d, const char *ns, const char *
 	return ns_fd < 0 ? ns_fd : fs_open_dir(ns_fd, id);
 }
 
+/* Not synced: bundles need to outlive us, not the machine; after a power cut there is no shim
+ * that they could lead to. */
+static int replace_file(int fd, const char *name, const void *data, size_t size, mode_t mode)
+{
+	AUTO_FREE char *temporary = xasprintf(".%s.new", name);
+	int rc;
+
+	(void)unlinkat(fd, temporary, 0);
+	rc = write_new(fd, temporary, data, size, mode);
+	if (rc == 0 && renameat(fd, temporary, fd, name) < 0)
+		rc = -errno;
+	return rc;
+}
+
 int bundle_write(const struct bundle_dirs *d, const char *ns, const char *id, const char *name,
 		const void *data, size_t size, unsigned mode)
 {
 	AUTO_CLOSE int fd = open_bundle(d, ns, id);
 
-	return fd < 0 ? fd : io_replace_file(fd, name, data, size, (mode_t)mode);
+	return fd < 0 ? fd : replace_file(fd, name, data, size, (mode_t)mode);
 }
 
 int bundle_read(const struct bundle_dirs *d, const char *ns, const char *id, const char *name,

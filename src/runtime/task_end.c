@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a task by a client's wish, or because it could not be created. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/pb/empty.pb-c.h"
 #include "api/pb/task_v3.pb-c.h"
@@ -25,8 +27,18 @@ static int call_delete(struct runtime *rt, struct shim *shim, struct err *err)
 			&task_v3__delete_response__descriptor, &a, &reply, err);
 }
 
-/* Asks the shim to end, which it does if it has no other task, and waits until it is gone: then
- * its socket is, too. True if nothing of it is left to wonder about. */
+/* A shim takes its socket's name away before it says that it will end, or before it ends. */
+static bool has_no_socket(const struct shim *shim)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO_FREE char *socket = NULL;
+
+	return shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
+	       access(socket, F_OK) < 0 && errno == ENOENT;
+}
+
+/* Asks the shim to end, which it does if it has no other task, and waits until its socket or
+ * itself is gone. True if nothing of it is left to wonder about. */
 static bool shut_down(struct runtime *rt, struct shim *shim)
 {
 	AUTO_ARENA struct arena a = { 0 };
@@ -40,7 +52,7 @@ static bool shut_down(struct runtime *rt, struct shim *shim)
 	request.id = shim->id;
 	rc = shim_call(shim, &ctx, "Shutdown", &request.base,
 			&google__protobuf__empty__descriptor, &a, &reply, &err);
-	if (rc == 0 && shim_table_is_shared(&rt->table, shim))
+	if (rc == 0 && (shim_table_is_shared(&rt->table, shim) || has_no_socket(shim)))
 		return true;
 	if (shim_wait_closed(shim, ctx.deadline_ns))
 		return true;
