@@ -32,7 +32,7 @@ run_bats() {
   [ -e "${files[0]}" ] || return 0
   local out status
   out=$(mktemp)
-  CTRD_BUILD="$(realpath "$build")" bats --tap "${files[@]}" </dev/null 2>&1 | tee "$out"
+  CTRD_BUILD="$(realpath "$build")" tests/support/private.sh bats --tap "${files[@]}" </dev/null 2>&1 | tee "$out"
   status=${PIPESTATUS[0]}
   local s f o
   s=$(grep -c '^ok .*# skip' "$out")

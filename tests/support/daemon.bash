@@ -9,6 +9,8 @@
 : "${CTR:=/usr/bin/ctr}"
 IMAGE=docker.io/library/busybox:test
 
+source "$(dirname "${BASH_SOURCE[0]}")/leftovers.bash"
+
 # wait_for SECONDS COMMAND…: until the command succeeds; fails the test after the deadline.
 wait_for() {
   local end=$(($(date +%s) + $1))
@@ -24,6 +26,7 @@ wait_for() {
 
 # One directory per test file; short, for the sockets' sake.
 daemon_setup() {
+  leftovers_watch
   D=$(mktemp -d /tmp/ctrd.XXXXXX)
   SOCK=$D/c.sock
   export D SOCK
@@ -110,6 +113,7 @@ daemon_teardown() {
   done
   grep " $D/" /proc/self/mounts | cut -d' ' -f2 | sort -r | xargs -r -n1 umount -l 2>/dev/null || true
   rm -rf "$D"
+  leftovers_check
 }
 
 # make_image FILE [NAME]: an OCI archive of Debian's busybox.

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a suite may leave behind: nothing. leftovers_watch at the start, leftovers_check at the
+# end. Under private.sh everything counts; elsewhere, where others run too, only what names $D.
+
+leftovers_watch() {
+  LEFTOVERS=$(mktemp -d "${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:?}}/world.XXXX")
+  export LEFTOVERS
+  leftovers_world >"$LEFTOVERS/before"
+}
+
+# Fails, and says which, if there is more than there was. What ends by itself gets a moment.
+leftovers_check() {
+  [ -n "${LEFTOVERS:-}" ] || return 0
+  wait_for 10 leftovers_none && return 0
+  {
+    echo "--- left behind:"
+    cat "$LEFTOVERS/more"
+  } >&2
+  return 1
+}
+
+leftovers_none() {
+  leftovers_world >"$LEFTOVERS/after"
+  comm -13 "$LEFTOVERS/before" "$LEFTOVERS/after" >"$LEFTOVERS/more"
+  [ ! -s "$LEFTOVERS/more" ]
+}
+
+leftovers_world() {
+  {
+    if [ -n "${CTRD_PRIVATE:-}" ]; then
+      leftovers_processes
+      awk '{print "mount " $2 " " $3}' /proc/self/mounts
+      leftovers_groups
+      leftovers_files
+    elif [ -n "${D:-}" ]; then
+      leftovers_processes | grep -F "$D"
+      awk '{print "mount " $2 " " $3}' /proc/self/mounts | grep -F " $D/"
+    fi
+  } | sort
+}
+
+# Programs under test, and whatever runs in a group of its own, as containers do.
+leftovers_processes() {
+  local dir exe
+  for dir in /proc/[0-9]*; do
+    exe=$(readlink "$dir/exe" 2>/dev/null) || continue
+    case ${exe##*/} in
+      containerd* | ctr | runc | crun | docker* | decode | ctrd-*) ;;
+      *) grep -q '^[0-9]*:pids:/.' "$dir/cgroup" 2>/dev/null || continue ;;
+    esac
+    grep -q '^State:	Z' "$dir/status" 2>/dev/null && continue
+    echo "process ${dir#/proc/} $(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null)"
+  done
+}
+
+# The runtimes leave the group above a container's (its namespace); that one does not count.
+leftovers_groups() {
+  awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mounts |
+    while read -r m; do find "$m" -mindepth 2 -type d; done | sed 's/^/group /'
+}
+
+# Fixed directories stay, as with the original; what is made per task or call does not.
+leftovers_files() {
+  find /run -mindepth 1 ! -type d 2>/dev/null
+  find /run/containerd/fifo /run/containerd/io.containerd.* -mindepth 1 -type d 2>/dev/null
+  find /run/containerd/runc /run/runc /run/crun -mindepth 2 -type d 2>/dev/null
+  find /tmp -mindepth 1 -maxdepth 1 ! -name 'bats-run-*' 2>/dev/null
+}

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# private.sh COMMAND…: runs it with processes, mounts, cgroups, network, /run and, where none of
+# our own files lie there, /tmp of its own. Suites side by side cannot meet, and what one leaves
+# behind can be seen (leftovers.bash) and ends with it. CTRD_PRIVATE=1 tells the command that it
+# worked; on a machine that does not allow it the command runs all the same, without.
+set -u
+self=$(realpath "$0")
+
+cgroup_mounts() {
+  awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mounts
+}
+
+# Moves this process into a new group of every hierarchy.
+enter() {
+  local m
+  for m in $(cgroup_mounts); do
+    mkdir -p "$m/$1" || return 1
+    if [ -e "$m/cpuset.cpus" ]; then
+      cat "$m/cpuset.cpus" >"$m/$1/cpuset.cpus"
+      cat "$m/cpuset.mems" >"$m/$1/cpuset.mems"
+    fi
+    echo 0 >"$m/$1/cgroup.procs" || return 1
+  done
+}
+
+remove_groups() {
+  local m
+  for m in $(cgroup_mounts); do
+    [ ! -d "$m/$1" ] || find "$m/$1" -depth -type d -exec rmdir {} +
+  done
+}
+
+isolated() {
+  unshare --mount --cgroup --pid --net --fork --kill-child --mount-proc "$@"
+}
+
+# A /sys whose cgroup mounts begin at the new groups, and empty /run and /tmp. (/tmp stays on the
+# disk: what runs there should meet the file system it meets elsewhere.)
+own_mounts() {
+  local old source target type options
+  old=$(grep -E '^[^ ]+ /sys/' /proc/self/mounts)
+  umount -R /sys && mount -t sysfs sysfs /sys || return 1
+  while read -r source target type options _; do
+    mkdir -p "$target"
+    mount -t "$type" -o "$options" "$source" "$target" || return 1
+  done <<<"$old"
+  mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 1777 /run/lock || return 1
+  case $PWD:${CTRD_BUILD:-}:$self in
+    /tmp/* | *:/tmp/*) ;;
+    *) mount --bind "$CTRD_PRIVATE_TMP" /tmp ;;
+  esac
+}
+
+case ${1:-} in
+  --probe) own_mounts ;;
+  --inside)
+    shift
+    own_mounts || exit 1
+    ip link set lo up 2>/dev/null || true
+    # As process 1 this shell reaps orphans; with it all that is left ends.
+    trap 'exit 143' TERM INT
+    unset CTRD_PRIVATE_TMP
+    CTRD_PRIVATE=1 "$@" <&0 &
+    wait $!
+    ;;
+  *)
+    group=ctrd-suite.$$
+    CTRD_PRIVATE_TMP=$(mktemp -d /var/tmp/ctrd-suite.XXXXXX)
+    chmod 1777 "$CTRD_PRIVATE_TMP"
+    export CTRD_PRIVATE_TMP
+    trap 'remove_groups $group; rm -rf "$CTRD_PRIVATE_TMP"' EXIT
+    trap : TERM INT
+    if (enter "$group" && isolated "$self" --probe) >/dev/null 2>&1; then
+      (enter "$group" 2>/dev/null; isolated "$self" --inside "$@")
+    else
+      echo "private.sh: not possible here, running without" >&2
+      "$@"
+    fi
+    ;;
+esac
