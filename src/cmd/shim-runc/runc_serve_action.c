@@ -186,6 +186,18 @@ static int serve(struct server *s, const struct shim_flags *flags, struct err *e
 	return 0;
 }
 
+static void close_shim(struct server *s)
+{
+	rpc_server_free(s->rpc);
+	map_done(&s->shim.containers, NULL);
+	publisher_free(s->shim.publisher);
+	console_hub_free(s->shim.stdio.hub);
+	reaper_free(s->shim.reaper);
+	loop_free(s->shim.loop);
+	free(s->socket_path);
+	free(s->debug_path);
+}
+
 int action_serve(const char *program, const struct shim_flags *flags)
 {
 	struct server s = { 0 };
@@ -198,8 +210,9 @@ int action_serve(const char *program, const struct shim_flags *flags)
 	}
 	open_log(flags);
 	open_shim(&s, flags);
-	if (serve(&s, flags, &err) < 0)
-		return action_fail(program, &err);
-	return 0; /* containers that still run are met again by nobody: their memory is not ours
-		   */
+	rc = serve(&s, flags, &err) < 0 ? action_fail(program, &err) : 0;
+	/* With containers left, operations on them may be under way: they end with the process. */
+	if (s.shim.containers.count == 0)
+		close_shim(&s);
+	exit(rc);
 }
