@@ -7,7 +7,7 @@ TSAN    = TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1 suppressions=$(C
 ASAN    = ASAN_OPTIONS="detect_leaks=1:abort_on_error=1" UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
 
 all: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@ninja --quiet -C $(BUILD)
 
 $(BUILD)/build.ninja:
 	@tools/deps.sh build
@@ -21,7 +21,7 @@ demo: deps all
 
 build-tests: $(BUILD)/build.ninja
 	@$(MESON) configure $(BUILD) -Dtests=true
-	@ninja -C $(BUILD)
+	@ninja --quiet -C $(BUILD)
 
 test:
 	@tools/deps.sh test

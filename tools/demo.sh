@@ -5,6 +5,7 @@
 set -eu
 build=$(realpath "$1")
 tmp=$(mktemp -d /tmp/ctrd-demo.XXXXXX)
+export CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1
 export PATH="$build:$PATH" CONTAINERD_ADDRESS="$tmp/c.sock" CONTAINERD_NAMESPACE=demo
 daemon=
 events=
