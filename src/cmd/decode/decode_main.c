@@ -14,7 +14,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "cmd/decode/decode.h"
-#include "os/sandbox.h"
+#include "os/confine.h"
 
 #define ARGUMENTS 7
 

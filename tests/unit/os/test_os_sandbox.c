@@ -17,8 +17,8 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "os/confine.h"
 #include "os/pipe.h"
-#include "os/sandbox.h"
 #include "os/spawn.h"
 
 #define NOBODY 65534

@@ -193,7 +193,8 @@ static void a_logging_program_gets_what_it_was_promised(void **state)
 	free(script);
 	script = path_in(&f, "logger");
 	put_file(f.dir.fd, "logger",
-			"#!/bin/sh\ntrap '' TERM\nexec >\"$2\"\necho \"$CONTAINER_ID $CONTAINER_NAMESPACE $1 "
+			"#!/bin/sh\ntrap '' TERM\nexec >\"$2\"\necho \"$CONTAINER_ID "
+			"$CONTAINER_NAMESPACE $1 "
 			"$PATH\"\n"
 			"exec 5>&-\ncat <&3\ncat <&4\n");
 	assert_int_equal(chmod(script, 0755), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "os/sandbox.h"
+#include "os/confine.h"
 
 #include <errno.h>
 #include <grp.h>
