@@ -134,8 +134,8 @@ static const struct config_key task_runtime_keys[] = {
 };
 
 static const struct config_key restart_keys[] = {
-	{ "interval", CONFIG_DURATION, "10s", NS_PER_MS, INT64_MAX,
-			.help = "time between two looks at who must be restarted" },
+	{ "interval", CONFIG_DURATION, "10s", 0, INT64_MAX,
+			.help = "time between two looks at who must be restarted; 0: 10s" },
 	{ 0 },
 };
 

@@ -36,6 +36,9 @@ ON_SERVICE(on_images, "images-service");
 ON_SERVICE(on_namespaces, "namespaces-service");
 ON_SERVICE(on_snapshots, "snapshots-service");
 ON_SERVICE(on_tasks, "tasks-service");
+static const struct plugin_need restart_needs[] = { { TYPE_EVENT, NULL },
+	{ TYPE_SERVICE, "containers-service" }, { TYPE_SERVICE, "namespaces-service" },
+	{ TYPE_SERVICE, "snapshots-service" }, { TYPE_SERVICE, "tasks-service" }, { 0 } };
 /* Served last: by then everything that registers with the server has done so. */
 static const struct plugin_need server_needs[] = { { TYPE_GRPC, NULL }, { 0 } };
 
@@ -65,6 +68,8 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_SHIM, "manager", shim_needs, plugin_shims_init, plugin_shims_fini, NULL },
 	{ TYPE_RUNTIME, "task", task_needs, plugin_tasks_init, plugin_tasks_fini, NULL },
 	{ TYPE_SERVICE, "tasks-service", on_runtime, plugin_task_store_init, NULL, NULL },
+	{ TYPE_CONTAINER_MONITOR, "restart", restart_needs, plugin_restart_init,
+			plugin_restart_fini, NULL },
 	{ TYPE_GRPC, "containers", on_containers, plugin_containers_init, plugin_service_fini,
 			NULL },
 	{ TYPE_GRPC, "content", on_content, plugin_content_service_init, plugin_service_fini,
