@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,15 +58,17 @@ int bundle_write(const char *bundle, const char *name, const void *data, size_t 
 	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
 }
 
+/* Not synced: what is in a bundle does not outlive the machine's running. */
 int bundle_write_address(const char *bundle, const char *address, struct err *err)
 {
-	AUTO_CLOSE int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int rc;
+	AUTO_FREE char *temp = xasprintf("%s/.address", bundle);
+	AUTO_FREE char *path = xasprintf("%s/address", bundle);
 
-	if (dir < 0)
-		return fail_open(err, errno, bundle);
-	rc = io_replace_file(dir, "address", address, strlen(address), 0644);
-	return rc < 0 ? err_sys(err, -rc, "write %s/address", bundle) : 0;
+	if (bundle_write(bundle, ".address", address, strlen(address), err) < 0)
+		return -1;
+	if (chmod(temp, 0644) < 0 || rename(temp, path) < 0)
+		return err_sys(err, errno, "write %s", path);
+	return 0;
 }
 
 int bundle_save_options(const char *bundle, const struct runc_options *options, struct err *err)
