@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The shim, its start helper and the runtime die at their Nth system call, for many N, while a container
 # is made, exec'd into, killed and deleted: whatever the client was told, nothing stays behind.
-# KILL_STEP=1 KILL_LAST=700 tries them all (by hand, an hour); CTRD_DAEMON=/usr/bin/containerd another daemon.
+# KILL_STEP=1 KILL_LAST=700 tries them all (by hand, an hour). The daemon is Debian's, so that only the shim
+# is in question; CTRD_DAEMON=build/containerd tries ours.
 
+: "${CTRD_DAEMON:=/usr/bin/containerd}"
 : "${KILL_STEP:=37}"
 : "${KILL_LAST:=480}"
 

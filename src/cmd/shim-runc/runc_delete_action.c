@@ -25,12 +25,16 @@
 #include "cmd/shim-runc/runc_call.h"
 #include "cmd/shim-runc/runc_options.h"
 #include "cmd/shim-runc/runc_rootfs.h"
+#include "cmd/shim-runc/runc_spec.h"
 #include "loop/loop.h"
+#include "os/cgroup.h"
 #include "shim/shim_flags.h"
 #include "shim/shim_reaper.h"
 
 /* Nobody knows what it was; whoever lost its shim is taken for killed. */
 #define STATUS_KILLED	 137
+#define CGROUP_TRIES	 10
+#define CGROUP_PAUSE_MS	 10
 #define UNMOUNT_TRIES	 40
 #define UNMOUNT_PAUSE_MS 50
 
@@ -75,6 +79,25 @@ static void force_delete(const struct shim_flags *flags, const char *bundle,
 	while (!f.is_done)
 		loop_run_once(loop, -1);
 	loop_free(loop);
+}
+
+/* A runtime that was killed half way has left groups that it knows nothing of. */
+static void remove_cgroup(const char *bundle)
+{
+	AUTO_BUF struct buf config = { 0 };
+	AUTO_ERR struct err err = { 0 };
+	AUTO_FREE char *group = NULL;
+	int rc = -EBUSY;
+
+	if (bundle_read(bundle, "config.json", BUNDLE_MAX_CONFIG, &config, &err) < 0)
+		return;
+	group = config.size == 0 ? NULL : runc_spec_cgroup(config.data, config.size);
+	/* Who is in it was killed and is just ending, or is none of ours. */
+	for (int i = 0; group != NULL && rc == -EBUSY && i < CGROUP_TRIES; i++) {
+		if (i > 0)
+			(void)poll(NULL, 0, CGROUP_PAUSE_MS);
+		rc = cgroup_remove(group);
+	}
 }
 
 static void unmount(const char *bundle)
@@ -128,6 +151,7 @@ static int delete_all(const struct shim_flags *flags, struct err *err)
 	if (bundle_load_options(bundle, &options, err) < 0)
 		return -1;
 	force_delete(flags, bundle, &options);
+	remove_cgroup(bundle);
 	unmount(bundle);
 	return answer(bundle, err);
 }

@@ -47,6 +47,20 @@ int runc_spec_group(const void *data, size_t size, char **ret_group, struct err 
 	return 0;
 }
 
+char *runc_spec_cgroup(const void *data, size_t size)
+{
+	static const char *const path[] = { "linux", "cgroupsPath", NULL };
+	AUTO_ERR struct err err = { 0 };
+	AUTO_FREE char *text = NULL;
+	struct json_span span;
+
+	if (json_span_find(data, size, path, &span, &err) <= 0)
+		return NULL;
+	text = span_text(&span);
+	return text != NULL && text[0] == '/' ? take_ptr(text)
+					      : NULL; /* systemd's are no paths */
+}
+
 static bool member_is(const struct json_span *object, const char *key, const char *want)
 {
 	const char *const path[] = { key, NULL };

@@ -20,6 +20,9 @@ MUST_USE int runc_spec_group(const void *data, size_t size, char **ret_group, st
  * init. */
 bool runc_spec_has_own_pids(const void *data, size_t size);
 
+/* Owned path of the container's control group; NULL if it names none by path. */
+MUST_USE char *runc_spec_cgroup(const void *data, size_t size);
+
 /* A process with "terminal" as asked, and nothing else changed. */
 MUST_USE int runc_spec_set_terminal(
 		const void *data, size_t size, bool terminal, struct buf *out, struct err *err);

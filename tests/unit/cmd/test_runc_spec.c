@@ -66,6 +66,25 @@ static void pids_are_its_own_only_in_a_new_namespace(void **state)
 	assert_false(own_pids(""));
 }
 
+static void assert_cgroup(const char *json, const char *want)
+{
+	AUTO_FREE char *got = runc_spec_cgroup(json, strlen(json));
+
+	if (want == NULL)
+		assert_null(got);
+	else
+		assert_string_equal(got, want);
+}
+
+static void a_cgroup_is_told_only_by_its_path(void **state)
+{
+	assert_cgroup("{\"linux\":{\"cgroupsPath\":\"/ns/id\"}}", "/ns/id");
+	assert_cgroup("{\"linux\":{\"cgroupsPath\":\"a.slice:b:c\"}}", NULL);
+	assert_cgroup("{\"linux\":{\"cgroupsPath\":7}}", NULL);
+	assert_cgroup("{\"linux\":{}}", NULL);
+	assert_cgroup("garbage", NULL);
+}
+
 static void assert_terminal(const char *json, bool terminal, const char *want)
 {
 	AUTO_BUF struct buf out = { .limit = 4096 };
@@ -118,6 +137,7 @@ int main(void)
 		TEST(the_group_is_the_first_annotation_there_is),
 		TEST(a_malformed_document_is_said_to_be_so),
 		TEST(pids_are_its_own_only_in_a_new_namespace),
+		TEST(a_cgroup_is_told_only_by_its_path),
 		TEST(only_terminal_changes_in_a_process),
 		TEST(no_other_spelling_of_terminal_survives),
 		TEST(what_is_no_object_is_refused),
