@@ -50,6 +50,14 @@ MAY_BLOCK MUST_USE int runtime_connect(struct runtime *rt, struct shim *s, struc
 MAY_BLOCK int runtime_create(struct task_service *self, struct ctx *ctx,
 		const struct task_create *r, uint32_t *ret_pid, struct err *err);
 
+/* task_features.c */
+/* Refuses a spec that needs what the runtime does not have. */
+MAY_BLOCK MUST_USE int task_check_features(struct runtime *rt, struct ctx *ctx,
+		const char *binary, const struct any *spec, const struct any *options,
+		struct err *err);
+bool task_has_idmapped_mounts(const struct any *spec);
+MUST_USE int task_features_have_idmap(const void *features, size_t size, struct err *err);
+
 /* task_call.c */
 ANY_THREAD void runtime_call(struct task_service *self, struct ctx *ctx,
 		const struct task_request *r, task_done done, void *arg);

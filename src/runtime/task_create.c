@@ -110,6 +110,9 @@ static int make_bundle(struct creation *c, struct err *err)
 {
 	if (shim_find_binary(c->runtime_name, getenv("PATH"), &c->shim->binary, err) < 0)
 		return err_wrap(err, "failed to start shim: failed to resolve runtime path");
+	if (task_check_features(c->rt, c->ctx, c->shim->binary, &c->container->spec, c->options,
+			    err) < 0)
+		return -1;
 	return bundle_create(&c->rt->dirs, c->ns, c->r->id, &c->container->spec,
 			c->shim->binary, err);
 }

@@ -34,6 +34,7 @@
 /* Containers: there is one of every id but "stranger". */
 
 static char *shim_path;
+static const char mapped_spec[] = "{\"mounts\":[{\"options\":[\"idmap\"]}]}";
 
 static int get_container(struct container_store *self, struct ctx *ctx, const char *id,
 		struct container **ret, struct err *err)
@@ -44,6 +45,10 @@ static int get_container(struct container_store *self, struct ctx *ctx, const ch
 	*ret = container_new(id);
 	(*ret)->runtime_name = xstrdup(shim_path);
 	any_set(&(*ret)->spec, "spec", "{}", 2);
+	if (str_starts(id, "in-pod"))
+		(*ret)->sandbox = xstrdup("pod");
+	if (strcmp(id, "mapped") == 0)
+		any_set(&(*ret)->spec, "spec", mapped_spec, strlen(mapped_spec));
 	return 0;
 }
 
@@ -658,6 +663,69 @@ static void tasks_that_share_a_shim_leave_it_one_by_one(void **state)
 	assert_null(w->bus.topics);
 }
 
+static void a_container_of_a_sandbox_lives_in_its_shim(void **state)
+{
+	struct world *w = *state;
+	AUTO_FREE char *start = xasprintf("printf '{\"version\":3,\"address\":\"unix://%s\","
+					  "\"protocol\":\"ttrpc\"}'",
+			w->socket);
+	AUTO_FREE char *url = xasprintf("ttrpc+unix://%s", w->socket), *text = NULL;
+	struct mounts none = { 0 };
+	struct task_create r = {
+		.id = "in-pod-2", .rootfs = &none, .api_address = url, .api_version = 3
+	};
+	struct seen s;
+	uint32_t pid;
+
+	write_shim(w, start, ":");
+	assert_ok(create(w, "pod", NULL), &w->err);
+	/* Found by the sandbox's task, or where the client says. */
+	assert_ok(create(w, "in-pod-1", NULL), &w->err);
+	assert_ok(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), &w->err);
+	assert_int_equal(runs_of(w, "start"), 1);
+	text = read_file(w, "state/ns/in-pod-1/sandbox");
+	assert_string_equal(text, "pod");
+	/* The next daemon knows as well that this shim is not theirs to end. */
+	stop_daemon(w);
+	start_daemon(w);
+	assert_ok(ask(w, TASK_DELETE, "in-pod-1", "", NULL), &w->err);
+	assert_ok(ask(w, TASK_STATE, "in-pod-2", "", &s), &w->err);
+	assert_int_equal(w->shim.shutdowns, 0);
+	r.api_address = "unix:///no/protocol";
+	r.id = "in-pod-3";
+	expect(w, task_create(w->tasks, &w->ctx, &r, &pid, &w->err), ERR_INVALID, NULL);
+	assert_false(is_there(w, "state/ns/in-pod-3"));
+	/* A shim of version 2 cannot host others: it is started anew. */
+	r.api_address = url;
+	r.api_version = 2;
+	assert_ok(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), &w->err);
+	assert_int_equal(runs_of(w, "start"), 2);
+}
+
+static void mounts_that_the_runtime_cannot_map_are_refused(void **state)
+{
+	struct world *w = *state;
+
+	expect(w, create(w, "mapped", NULL), ERR_NOT_FOUND,
+			"failed to validate OCI runtime features: unmarshal runtime features: "
+			"type with url : not found");
+	assert_false(is_there(w, "state/ns/mapped"));
+	assert_int_equal(runs_of(w, "start"), 0);
+}
+
+static void runtime_info_comes_from_the_binary(void **state)
+{
+	struct world *w = *state;
+	struct any options = { 0 };
+	AUTO_ANY struct any info = { 0 };
+
+	assert_ok(task_runtime_info(w->tasks, &w->ctx, shim_path, &options, &info, &w->err),
+			&w->err);
+	assert_string_equal(info.type_url, "containerd.types.RuntimeInfo");
+	expect(w, task_runtime_info(w->tasks, &w->ctx, "io.no.such", &options, &info, &w->err),
+			ERR_UNKNOWN, NULL);
+}
+
 static void metrics_are_filtered(void **state)
 {
 	struct world *w = *state;
@@ -740,6 +808,9 @@ int main(void)
 		T(an_old_address_file_is_enough),
 		T(leftovers_of_all_kinds_are_removed_at_start),
 		T(tasks_that_share_a_shim_leave_it_one_by_one),
+		T(a_container_of_a_sandbox_lives_in_its_shim),
+		T(mounts_that_the_runtime_cannot_map_are_refused),
+		T(runtime_info_comes_from_the_binary),
 		T(metrics_are_filtered),
 		T(the_log_of_a_shim_is_copied_also_after_a_restart),
 		T(no_descriptor_stays_open),
