@@ -42,6 +42,8 @@ static int run_command(const struct daemon_flags *flags, int argc, char **argv)
 {
 	if (str_eq(argv[0], "config"))
 		return command_config(flags, argc - 1, argv + 1);
+	if (str_eq(argv[0], "oci-hook"))
+		return command_oci_hook(argc - 1, argv + 1);
 	if (str_eq(argv[0], "publish"))
 		return command_publish(flags, argc - 1, argv + 1);
 	if (str_eq(argv[0], "help") || str_eq(argv[0], "h")) {

@@ -144,6 +144,8 @@ void daemon_help(void)
 	       "   default\" prints one that holds every setting.\n\n"
 	       "COMMANDS:\n"
 	       "   config    print the configuration\n"
+	       "   oci-hook  run a program as an OCI hook, with the container's state filled "
+	       "in\n"
 	       "   publish   publish an event, as shims do\n"
 	       "   help, h   show this text\n\n"
 	       "GLOBAL OPTIONS:\n");
@@ -178,4 +180,20 @@ void daemon_help_publish(void)
 	       "   --namespace value  namespace to publish in\n"
 	       "   --topic value      topic of the event\n"
 	       "   --help, -h         show help\n");
+}
+
+void daemon_help_oci_hook(void)
+{
+	printf("NAME:\n"
+	       "   containerd oci-hook - run a program as an OCI hook\n\n"
+	       "USAGE:\n"
+	       "   containerd oci-hook -- command [argument...]\n\n"
+	       "DESCRIPTION:\n"
+	       "   Reads the container's state from standard input and becomes the command. "
+	       "In its\n"
+	       "   arguments and environment {{id}}, {{bundle}}, {{rootfs}}, {{pid}}, "
+	       "{{status}} and\n"
+	       "   {{annotation \"key\"}} are replaced.\n\n"
+	       "OPTIONS:\n"
+	       "   --help, -h  show help\n");
 }

@@ -26,3 +26,4 @@ MUST_USE int daemon_flags_parse(int argc, char **argv, struct daemon_flags *ret_
 void daemon_help(void);	       /* of containerd */
 void daemon_help_config(void); /* of containerd config */
 void daemon_help_publish(void);
+void daemon_help_oci_hook(void);
