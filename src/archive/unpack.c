@@ -13,16 +13,15 @@
 #include "archive/unpack_priv.h"
 #include "base/clock.h"
 #include "base/ctx.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "os/pipe.h"
 
 #define NOBODY		65534
 #define HELPER_MEMORY	(UINT64_C(96) << 20) /* address space: libraries, stack, one record */
 #define HELPER_CPU_S	60
 #define CPU_BYTES_PER_S 4194304 /* packed ones; the slowest machine does more */
 #define LOOKS_PER_STALL 20	/* how often it is asked whether a helper is stuck */
-#define FEED_CHUNK	262144
 
 void unpack_fail(struct unpack *u, struct err *err)
 {
@@ -177,101 +176,22 @@ static int start_helper(struct unpack *u, struct layer_helper *h, const char *mo
 static int is_plain(const struct unpack_source *s, bool *ret, struct err *err)
 {
 	unsigned char head[COMPRESSION_HEAD];
-	ssize_t n;
+	ssize_t n = s->is_tar ? 0 : io_pread_full(s->fd, head, sizeof(head), 0);
 
-	*ret = true;
-	if (s->is_tar)
-		return 0;
-	if (s->fd < 0)
-		n = s->read_at(s->arg, head, sizeof(head), 0, err);
-	else
-		n = pread(s->fd, head, sizeof(head), 0);
-	if (n < 0 && s->fd >= 0 && errno == ESPIPE)
-		n = 0, *ret = false;
-	else if (n < 0)
-		return s->fd < 0 ? -1 : err_sys(err, errno, "read layer");
-	else
-		*ret = compression_detect(head, (size_t)n) == COMPRESSION_NONE;
+	if (n < 0 && n != -ESPIPE)
+		return err_sys(err, (int)-n, "read layer");
+	*ret = n >= 0 && compression_detect(head, (size_t)n) == COMPRESSION_NONE;
 	return 0;
 }
 
-/* Carries a blob that is no file to the inflater's pipe. */
-struct feeder {
-	struct unpack *u;
-	int to;
-	unsigned long thread;
-	bool runs;
-};
-
-static int feed_all(struct feeder *f, char *chunk, size_t size, struct err *err)
+static int start_inflater(struct unpack *u, struct err *err)
 {
-	int64_t at = 0;
-	ssize_t n;
-
-	while ((n = f->u->source->read_at(f->u->source->arg, chunk, size, at, err)) > 0) {
-		for (ssize_t done = 0; done < n;) {
-			ssize_t w = write(f->to, chunk + done, (size_t)(n - done));
-
-			if (w < 0 && errno == EPIPE)
-				return 0; /* it will say itself what is wrong */
-			if (w < 0 && errno != EAGAIN && errno != EINTR)
-				return err_sys(err, errno, "feed layer helper");
-			if (w < 0 && unpack_poll(f->u, f->to, POLLOUT, err) < 0)
-				return -1;
-			done += w > 0 ? w : 0;
-		}
-		at += n;
-	}
-	return n < 0 ? -1 : 0;
-}
-
-static void *feed(void *arg)
-{
-	AUTO_ERR struct err err = { 0 };
-	struct feeder *f = arg;
-	AUTO_FREE char *chunk = xmalloc(FEED_CHUNK);
-
-	if (feed_all(f, chunk, FEED_CHUNK, &err) < 0)
-		unpack_fail(f->u, &err);
-	close_fd(&f->to);
-	return NULL;
-}
-
-static int start_feeder(struct unpack *u, struct feeder *f, int *ret_input, struct err *err)
-{
-	AUTO_CLOSE int from = -1, to = -1;
-	int rc = pipe_make(&from, &to);
-
-	if (rc == 0) {
-		pipe_enlarge(to, FEED_CHUNK);
-		rc = fd_set_nonblocking(to, true);
-	}
-	f->u = u;
-	f->to = take_fd(&to);
-	if (rc == 0)
-		rc = thread_start(&f->thread, feed, f, "unpack-feed");
-	if (rc < 0) {
-		close_fd(&f->to);
-		return err_sys(err, -rc, "feed layer helper");
-	}
-	f->runs = true;
-	*ret_input = take_fd(&from);
-	return 0;
-}
-
-static int start_inflater(struct unpack *u, struct feeder *f, struct err *err)
-{
-	AUTO_CLOSE int pipe = -1;
-	bool plain;
+	bool plain = true;
 
 	if (is_plain(u->source, &plain, err) < 0)
 		return -1;
 	u->has_inflater = !plain;
-	if (plain)
-		return 0;
-	if (u->source->fd < 0 && start_feeder(u, f, &pipe, err) < 0)
-		return -1;
-	return start_helper(u, &u->inflater, "unpack", pipe >= 0 ? pipe : u->source->fd, err);
+	return plain ? 0 : start_helper(u, &u->inflater, "unpack", u->source->fd, err);
 }
 
 static void *intake(void *arg)
@@ -287,9 +207,8 @@ static void *intake(void *arg)
 /* Both threads, until the stream is at its end. */
 static void run(struct unpack *u, struct err *err)
 {
-	struct feeder feeder = { .to = -1 };
 	unsigned long thread;
-	int rc = start_inflater(u, &feeder, err);
+	int rc = start_inflater(u, err);
 
 	if (rc == 0)
 		rc = start_helper(u, &u->parser, "parse", -1, err);
@@ -304,8 +223,6 @@ static void run(struct unpack *u, struct err *err)
 	}
 	layer_helper_stop(&u->inflater);
 	layer_helper_stop(&u->parser);
-	if (feeder.runs)
-		thread_join(feeder.thread);
 }
 
 static int set_up(struct unpack *u, const struct unpack_source *source, int root,

@@ -19,10 +19,7 @@ struct ctx;
 struct err;
 
 struct unpack_source {
-	/* The blob's file, which others may read meanwhile, or a pipe; -1: read_at. */
-	int fd;
-	ssize_t (*read_at)(void *arg, void *data, size_t size, int64_t offset, struct err *err);
-	void *arg;
+	int fd;	      /* the blob's file, which others may read meanwhile, or a pipe */
 	int64_t size; /* of the blob, for its limits; -1: not known */
 	/* It is tar whatever it looks like; otherwise its first bytes tell. */
 	bool is_tar;

@@ -100,10 +100,7 @@ static ssize_t take_plain(struct unpack *u, unsigned char *to, size_t room, stru
 
 	if (ctx_done(u->ctx, err))
 		return -1;
-	if (u->source->fd >= 0)
-		n = read_file(u, to, room, err);
-	else
-		n = u->source->read_at(u->source->arg, to, room, (int64_t)u->taken, err);
+	n = read_file(u, to, room, err);
 	if (n > 0)
 		u->taken += (uint64_t)n;
 	return n;

@@ -9,12 +9,14 @@
 #include "core/image.h"
 #include "core/mount.h"
 
+struct anys;
 struct ctx;
 struct err;
 struct differ;
 
 struct diff_apply_options {
 	bool sync_fs;
+	const struct anys *payloads; /* for stream processors, by their id; may be NULL */
 };
 
 struct diff_create_options {

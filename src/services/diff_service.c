@@ -39,7 +39,8 @@ static enum call_fate apply(struct call *call, void *self,
 	const struct diff_service *s = self;
 	const Diff__ApplyRequest *r = (const void *)request;
 	Diff__ApplyResponse answer = DIFF__APPLY_RESPONSE__INIT;
-	struct diff_apply_options options = { .sync_fs = s->sync_fs || r->sync_fs };
+	struct anys payloads = wire_anys_in(call_arena(call), r->n_payloads, r->payloads);
+	struct diff_apply_options options = { s->sync_fs || r->sync_fs, &payloads };
 	struct mounts mounts = wire_mounts_in(call_arena(call), r->n_mounts, r->mounts);
 	struct descriptor layer, applied = { 0 };
 

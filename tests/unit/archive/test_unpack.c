@@ -178,35 +178,6 @@ static void zstd_layers_of_several_frames_unpack(void **state)
 	unpacks_all(p);
 }
 
-static ssize_t read_blob(void *arg, void *data, size_t size, int64_t offset, struct err *err)
-{
-	struct place *p = arg;
-	size_t n = p->blob.size - (size_t)offset;
-
-	if (n > size)
-		n = size;
-	if (n > 5000)
-		n = 5000;
-	memcpy(data, p->blob.data + offset, n);
-	return (ssize_t)n;
-}
-
-static void blobs_need_not_be_files(void **state)
-{
-	struct place *p = *state;
-
-	make_tar(p);
-	pack(&p->blob, codec_new_gzip(), p->tar.data, p->tar.size);
-	p->source.read_at = read_blob;
-	p->source.arg = p;
-	p->source.size = (int64_t)p->blob.size;
-	unpacks_all(p);
-
-	buf_clear(&p->blob);
-	buf_add(&p->blob, p->tar.data, p->tar.size);
-	unpacks_all(p);
-}
-
 struct writing {
 	struct place *p;
 	int fd;
@@ -599,7 +570,6 @@ int main(void)
 		AT_PLACE(plain_layers_unpack),
 		AT_PLACE(gzip_layers_of_several_members_unpack),
 		AT_PLACE(zstd_layers_of_several_frames_unpack),
-		AT_PLACE(blobs_need_not_be_files),
 		AT_PLACE(layers_can_come_through_a_pipe),
 		AT_PLACE(an_empty_blob_is_an_empty_layer),
 		AT_PLACE(damaged_blobs_are_refused),
