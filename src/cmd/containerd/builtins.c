@@ -18,6 +18,7 @@ static const struct plugin_need metadata_needs[] = { { TYPE_CONTENT, NULL },
 static const struct plugin_need on_metadata[] = { { TYPE_METADATA, NULL }, { 0 } };
 static const struct plugin_need lease_needs[] = { { TYPE_METADATA, NULL }, { TYPE_GC, NULL },
 	{ 0 } };
+static const struct plugin_need on_differs[] = { { TYPE_DIFFER, NULL }, { 0 } };
 static const struct plugin_need on_event[] = { { TYPE_EVENT, NULL }, { 0 } };
 static const struct plugin_need on_lease[] = { { TYPE_LEASE, NULL }, { 0 } };
 static const struct plugin_need snapshots_store_needs[] = { { TYPE_METADATA, NULL },
@@ -32,6 +33,7 @@ static const struct plugin_need on_runtime[] = { { TYPE_RUNTIME, NULL }, { 0 } }
 	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
 ON_SERVICE(on_containers, "containers-service");
 ON_SERVICE(on_content, "content-service");
+ON_SERVICE(on_diff, "diff-service");
 ON_SERVICE(on_images, "images-service");
 ON_SERVICE(on_namespaces, "namespaces-service");
 ON_SERVICE(on_snapshots, "snapshots-service");
@@ -54,9 +56,12 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_METADATA, "bolt", metadata_needs, plugin_metadata_init, plugin_metadata_fini,
 			NULL },
 	{ TYPE_GC, "scheduler", on_metadata, plugin_gc_init, plugin_gc_fini, NULL },
+	{ TYPE_DIFFER, "walking", on_metadata, plugin_walking_init, plugin_differ_fini, NULL },
 	{ TYPE_SERVICE, "containers-service", on_metadata, plugin_containers_store_init, NULL,
 			NULL },
 	{ TYPE_SERVICE, "content-service", on_metadata, plugin_content_store_init, NULL, NULL },
+	{ TYPE_SERVICE, "diff-service", on_differs, plugin_diff_service_init,
+			plugin_diff_service_fini, NULL },
 	{ TYPE_SERVICE, "images-service", on_metadata, plugin_images_store_init, NULL, NULL },
 	{ TYPE_SERVICE, "introspection-service", introspection_service_needs,
 			plugin_introspection_service_init, plugin_introspection_service_fini,
@@ -74,6 +79,7 @@ static const struct plugin_desc builtins[] = {
 			NULL },
 	{ TYPE_GRPC, "content", on_content, plugin_content_service_init, plugin_service_fini,
 			NULL },
+	{ TYPE_GRPC, "diff", on_diff, plugin_diff_init, NULL, NULL },
 	{ TYPE_GRPC, "events", on_event, plugin_events_init, plugin_service_fini, NULL },
 	{ TYPE_GRPC, "images", on_images, plugin_images_init, plugin_service_fini, NULL },
 	{ TYPE_GRPC, "introspection", introspection_needs, plugin_introspection_init, NULL,

@@ -43,6 +43,9 @@ typedef void plugin_fini(void *instance);
 /* The plugin's own directory, made with 0700 if "mode" says no more. */
 MAY_BLOCK MUST_USE int plugin_make_dir(const char *path, mode_t mode, struct err *err);
 
+/* Says that a plugin works for this machine: clients refuse those that name no platform. */
+void add_host_platform(struct plugin_env *env);
+
 /* plugins_base.c */
 plugin_init plugin_opt_init;
 plugin_init plugin_warning_init;
@@ -113,3 +116,10 @@ plugin_init plugin_tasks_service_init;
 /* plugins_monitor.c: what watches tasks and containers. */
 plugin_init plugin_restart_init;
 plugin_fini plugin_restart_fini;
+
+/* plugins_diff.c. Instances: struct differ; of "diff-service" struct diff_service. */
+plugin_init plugin_walking_init;
+plugin_fini plugin_differ_fini;
+plugin_init plugin_diff_service_init;
+plugin_fini plugin_diff_service_fini;
+plugin_init plugin_diff_init;

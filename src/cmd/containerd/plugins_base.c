@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cmd/containerd/plugins.h"
 #include "core/deprecation.h"
+#include "oci/platform.h"
 #include "os/cgroup.h"
 #include "os/dirs.h"
 #include "os/environment.h"
@@ -15,6 +16,16 @@ int plugin_make_dir(const char *path, mode_t mode, struct err *err)
 	int rc = dir_make_own(path, mode);
 
 	return rc < 0 ? err_sys(err, -rc, "mkdir %s", path) : 0;
+}
+
+void add_host_platform(struct plugin_env *env)
+{
+	struct platform host AUTO_PLATFORM = { 0 };
+	AUTO_FREE char *text = NULL;
+
+	platform_host(&host);
+	text = platform_text(&host);
+	plugin_add_platform(env, text);
 }
 
 /* Where administrators put added programs: found by us and by what we start. */

@@ -7,22 +7,10 @@
 #include "base/str.h"
 #include "cmd/containerd/plugins.h"
 #include "core/snapshot.h"
-#include "oci/platform.h"
 #include "snapshots/native/snap_native.h"
 #include "snapshots/overlay/snap_overlay.h"
 #include "snapshots/snap_store.h"
 #include "text/toml.h"
-
-/* Clients refuse to unpack into a snapshotter that names no platform. */
-static void add_host_platform(struct plugin_env *env)
-{
-	struct platform host AUTO_PLATFORM = { 0 };
-	AUTO_FREE char *text = NULL;
-
-	platform_host(&host);
-	text = platform_text(&host);
-	plugin_add_platform(env, text);
-}
 
 /* Where it keeps everything; shown, whether it starts or not. */
 static const char *begin(struct plugin_env *env)
