@@ -7,6 +7,7 @@ set -eu
 n=${1:-20}
 BATS_TEST_DIRNAME=$(cd "$(dirname "$0")/../tests/compat" && pwd)
 CTRD_DAEMON=/usr/bin/containerd
+BATS_FILE_TMPDIR=$(mktemp -d) # where the suites' support keeps its notes
 [ -z "${2:-}" ] || CTRD_SHIM_DIR=$2
 . "$BATS_TEST_DIRNAME/../support/daemon.bash"
 
@@ -27,7 +28,7 @@ switches() {
 }
 
 daemon_setup
-trap daemon_teardown EXIT
+trap 'daemon_teardown; rm -rf "$BATS_FILE_TMPDIR"' EXIT
 daemon_start
 make_image "$D/i.tar"
 "$CTR" images import "$D/i.tar" >/dev/null

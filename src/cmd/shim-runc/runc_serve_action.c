@@ -211,7 +211,8 @@ int action_serve(const char *program, const struct shim_flags *flags)
 	open_log(flags);
 	open_shim(&s, flags);
 	rc = serve(&s, flags, &err) < 0 ? action_fail(program, &err) : 0;
-	/* With containers left, operations on them may be under way: they end with the process. */
+	/* With containers left, operations on them may be under way: they end with the process.
+	 */
 	if (s.shim.containers.count == 0)
 		close_shim(&s);
 	exit(rc);
