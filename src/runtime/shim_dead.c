@@ -94,8 +94,7 @@ static void bury(struct job *job)
 	struct shim_exit exit;
 
 	runtime_run_delete(b->rt, b->shim, &exit);
-	if (b->shim->channel == NULL)
-		runtime_stop_orphan(b->rt, b->shim);
+	runtime_stop_orphan(b->rt, b->shim);
 	runtime_remove_cgroup(b->rt, b->shim);
 	runtime_remove_bundle(b->rt, b->shim);
 	if (shim_table_remove(&b->rt->table, b->shim) && b->tell)

@@ -8,9 +8,10 @@ make_rootfs() {
   for a in sh cat echo ls ps sleep true false tty stty head seq kill; do ln -sf busybox "$1/bin/$a"; done
 }
 
-# start_task ID SHELL-SCRIPT: detached, by the shim in $RUNTIME.
+# start_task ID SHELL-SCRIPT: detached, by the shim in $RUNTIME. Without streams: Debian's ctr would
+# leave their fifos to whoever deletes the task.
 start_task() {
-  timeout 20 "$CTR" run -d --runtime "$RUNTIME" --rootfs "$D/rootfs" "$1" /bin/sh -c "$2"
+  timeout 20 "$CTR" run -d --null-io --runtime "$RUNTIME" --rootfs "$D/rootfs" "$1" /bin/sh -c "$2"
 }
 
 # "RUNNING", "STOPPED" …, or nothing.
