@@ -3,7 +3,7 @@
  * Puts a layer's entries into a directory (reference 03 §2.1, 2.2). Entries are hostile: every
  * parent is resolved below the root as if that were "/", and every last name is used with calls
  * that do not follow links. Whiteouts remove what is there; in an overlay's upper directory
- * they become overlay's own. docs/design/020-unpacking.md says why it is done this way.
+ * they become overlay's own. docs/design/032-unpacking.md says why it is done this way.
  */
 #pragma once
 

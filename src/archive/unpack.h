@@ -3,7 +3,7 @@
  * A layer from its blob into a directory. Decompressing and parsing are done by two helper
  * processes; what is between them, the hash over exactly the bytes that are parsed, and what
  * comes after them, the writing, is done here, all at the same time and in a few megabytes.
- * docs/design/020-unpacking.md has the picture.
+ * docs/design/032-unpacking.md has the picture.
  */
 #pragma once
 

@@ -36,7 +36,7 @@ static void be_bad(const char *how)
 	if (str_eq(how, "exit"))
 		_exit(3);
 	if (str_eq(how, "crash"))
-		(void)raise(SIGSEGV);
+		(void)raise(SIGKILL);
 	if (str_eq(how, "noise"))
 		buf_add_str(&out, "noise that is no record");
 	if (str_eq(how, "ahead"))

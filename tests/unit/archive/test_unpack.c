@@ -429,9 +429,9 @@ static void helpers_that_end_fail_only_their_layer(void **state)
 	use_bad_helper(p, "parse-exit");
 	refused(p, ERR_INTERNAL, "layer helper (parse) exited with status 3: internal");
 	use_bad_helper(p, "unpack-crash");
-	refused(p, ERR_INTERNAL, "layer helper (unpack) was killed by signal 11: internal");
+	refused(p, ERR_INTERNAL, "layer helper (unpack) was killed by signal 9: internal");
 	use_bad_helper(p, "parse-crash");
-	refused(p, ERR_INTERNAL, "layer helper (parse) was killed by signal 11: internal");
+	refused(p, ERR_INTERNAL, "layer helper (parse) was killed by signal 9: internal");
 	p->options.helper = "/nonexistent/helper";
 	refused(p, ERR_UNKNOWN, "start /nonexistent/helper: no such file or directory");
 	p->options.helper = getenv("CTRD_LAYER_HELPER");

@@ -26,7 +26,7 @@
 static int inside(const char *what)
 {
 	static const int calls[] = { SYS_read, SYS_write, SYS_exit_group, SYS_mmap, SYS_munmap,
-		SYS_brk, SYS_madvise };
+		SYS_brk, SYS_madvise, SYS_futex, SYS_exit };
 	struct sandbox s = { NOBODY, NOBODY, UINT64_C(64) << 20, 1, calls, ARRAY_LEN(calls) };
 	char byte;
 
@@ -135,7 +135,9 @@ static void nothing_is_left_of_root(void **state)
 	}
 	close_fd(&in);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_int_equal(status, 0); /* sanitizers make calls of their own at the end */
+#endif
 }
 
 int main(int argc, char **argv)
