@@ -22,6 +22,7 @@
 struct call;
 struct ctx;
 struct err;
+struct pool;
 struct arena;
 struct ProtobufCMessage;
 struct ProtobufCMessageDescriptor;
@@ -30,6 +31,7 @@ enum call_fate {
 	CALL_OK,     /* answered (unary: call_answer() was called; streams: all was sent) */
 	CALL_FAILED, /* err says why */
 	CALL_PARKED, /* somebody holds a reference and will call call_finish() */
+	CALL_MOVED,  /* call_move() has it: another thread runs a handler for it */
 };
 
 enum rpc_kind {
@@ -101,6 +103,12 @@ MAY_BLOCK MUST_USE int call_recv(
  * Content.Write, whose handler reads the bytes field straight from the frame. */
 MAY_BLOCK MUST_USE int call_recv_bytes(
 		struct call *call, const void **ret_data, size_t *ret_size, struct err *err);
+
+/* Goes on with "handler" on another pool, for handlers that find they would wait long on a
+ * thread that others need. The call counts as running, as before. Returns what the handler is
+ * to return: CALL_MOVED, or CALL_FAILED (UNAVAILABLE) when that pool's queue is full. */
+ANY_THREAD enum call_fate call_move(struct call *call, struct pool *pool, rpc_handler handler,
+		void *self, const struct ProtobufCMessage *request, struct err *err);
 
 /* Ends a parked call: OK if err is NULL or empty (after what was sent or answered). The first
  * end counts, also against the deadline; later ones are ignored. The reference that the parker

@@ -178,18 +178,24 @@ static void set_result_locked(struct call *call, const struct err *err)
 		err_plain(&call->result, ERR_INTERNAL, "the handler gave no answer");
 }
 
+static void handler_back(struct call *call, enum call_fate fate, const struct err *err)
+{
+	assert((fate == CALL_FAILED) == (err->kind != ERR_NONE));
+	if (fate == CALL_MOVED)
+		return; /* and may already have ended */
+	mutex_lock(&call->pipe.lock);
+	call->phase = PHASE_PARKED;
+	if (fate != CALL_PARKED)
+		set_result_locked(call, err);
+	mutex_unlock(&call->pipe.lock);
+}
+
 /* Runs on a worker, or on the loop. */
 static void run(struct call *call)
 {
 	AUTO_ERR struct err err = { 0 };
-	enum call_fate fate = invoke(call, &err);
 
-	assert((fate == CALL_FAILED) == (err.kind != ERR_NONE));
-	mutex_lock(&call->pipe.lock);
-	call->phase = PHASE_PARKED;
-	if (fate != CALL_PARKED)
-		set_result_locked(call, &err);
-	mutex_unlock(&call->pipe.lock);
+	handler_back(call, invoke(call, &err), &err);
 }
 
 /* The loop's view after anything changed: sends what there is, and lets go of what has ended.
@@ -231,6 +237,36 @@ static void run_job(struct job *job)
 	rpc_pipe_wake_locked(&call->pipe);
 	mutex_unlock(&call->pipe.lock);
 	call_unref(call);
+}
+
+static void run_moved(struct job *job)
+{
+	struct call *call = container_of(job, struct call, job);
+	AUTO_ERR struct err err = { 0 };
+	enum call_fate fate = CALL_FAILED;
+
+	if (!ctx_done(&call->ctx, &err))
+		fate = call->moved.handler(call, call->moved.self, call->moved.request, &err);
+	handler_back(call, fate, &err);
+	mutex_lock(&call->pipe.lock);
+	rpc_pipe_wake_locked(&call->pipe);
+	mutex_unlock(&call->pipe.lock);
+	call_unref(call);
+}
+
+enum call_fate call_move(struct call *call, struct pool *pool, rpc_handler handler, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	(void)call_ref(call);
+	call->moved.handler = handler;
+	call->moved.self = self;
+	call->moved.request = request;
+	call->job.run = run_moved;
+	if (pool_submit(pool, &call->job))
+		return CALL_MOVED;
+	call_unref(call);
+	err_set(err, ERR_UNAVAILABLE, "too many calls are waiting");
+	return CALL_FAILED;
 }
 
 static struct pool *pool_for(const struct call *call)

@@ -52,6 +52,11 @@ struct call {
 	void *link; /* NULL: the wire is gone */
 	struct list node;
 	struct job job;
+	struct {
+		rpc_handler handler;
+		void *self;
+		const struct ProtobufCMessage *request;
+	} moved; /* what the job is to run after call_move() */
 	struct loop_timer *timer;
 	int64_t start_ns;
 	size_t max_send;
