@@ -512,10 +512,15 @@ static const struct content_store_ops mem_ops = {
 
 struct content_store *content_mem_new(void)
 {
+	return content_mem_new_waiting(0);
+}
+
+struct content_store *content_mem_new_waiting(int64_t lock_wait_ns)
+{
 	struct content_mem *s = xzalloc(sizeof(*s));
 
 	s->base.ops = &mem_ops;
-	ref_locks_init(&s->locks, 0);
+	ref_locks_init(&s->locks, lock_wait_ns);
 	mutex_init(&s->lock, RANK_content_ingests);
 	map_init(&s->blobs);
 	map_init(&s->drafts);

@@ -17,6 +17,7 @@
 
 struct ctx;
 struct err;
+struct pool;
 
 struct content_info {
 	char digest[DIGEST_TEXT_SIZE];
@@ -89,6 +90,7 @@ struct content_store_ops {
 };
 struct content_store {
 	const struct content_store_ops *ops;
+	struct pool *pool; /* as of struct snapshotter (core/snapshot.h) */
 };
 
 /* NOT_FOUND when the digest is not there, INVALID when it is none. */

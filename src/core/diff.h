@@ -13,6 +13,7 @@ struct anys;
 struct ctx;
 struct err;
 struct differ;
+struct pool;
 
 struct diff_apply_options {
 	bool sync_fs;
@@ -37,6 +38,7 @@ struct differ_ops {
 };
 struct differ {
 	const struct differ_ops *ops;
+	struct pool *pool; /* as of struct snapshotter (core/snapshot.h) */
 };
 
 /* Unpacks the layer blob onto the mounts. ret_applied describes the uncompressed tar that was

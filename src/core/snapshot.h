@@ -15,6 +15,7 @@
 
 struct ctx;
 struct err;
+struct pool;
 
 enum snapshot_kind { /* numbers as on the wire */
 	SNAPSHOT_UNKNOWN,
@@ -66,8 +67,11 @@ struct snapshotter_ops {
 	int (*cleanup)(struct snapshotter *self, struct ctx *ctx, struct err *err);
 	void (*free)(struct snapshotter *self);
 };
+/* "pool": set where calls wait for another process, as long as that likes. Then none of them may
+ * run on the loop, and those of clients run on this pool, so that nobody else has to wait. */
 struct snapshotter {
 	const struct snapshotter_ops *ops;
+	struct pool *pool;
 };
 
 /* A new active snapshot "key" on the committed "parent" (NULL or "": empty), and how to mount

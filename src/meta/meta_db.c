@@ -29,9 +29,11 @@ static void add_snapshotters(struct meta *m, const struct meta_options *options)
 	m->snapshotters = xcalloc(options->snapshotter_count + 1, sizeof(*m->snapshotters));
 	m->snapshotter_count = options->snapshotter_count;
 	for (size_t i = 0; i < m->snapshotter_count; i++)
-		m->snapshotters[i] = (struct meta_snapshots){ { &meta_snapshotter_ops }, m,
-			xstrdup(options->snapshotters[i].name),
-			options->snapshotters[i].snapshotter };
+		m->snapshotters[i] = (struct meta_snapshots){
+			{ &meta_snapshotter_ops, options->snapshotters[i].snapshotter->pool },
+			m, xstrdup(options->snapshotters[i].name),
+			options->snapshotters[i].snapshotter
+		};
 }
 
 static struct meta *meta_new(const struct meta_options *options)
@@ -44,6 +46,7 @@ static struct meta *meta_new(const struct meta_options *options)
 	m->leases.ops = &meta_lease_ops;
 	m->sandboxes.ops = &meta_sandbox_ops;
 	m->content.ops = &meta_content_ops;
+	m->content.pool = options->content == NULL ? NULL : options->content->pool;
 	m->collector.collect = collect;
 	m->backend = options->content;
 	m->events = options->events;

@@ -180,22 +180,39 @@ static enum call_fate abort_ingest(struct call *call, void *self,
 	return answer_done(call, content_abort(store_of(self), ctx_of(call), r->ref, err), err);
 }
 
+/* Each of them on the pool of the store. */
+#define MOVABLE(handler)                                                                       \
+	static enum call_fate movable_##handler(struct call *call, void *self,                 \
+			const struct ProtobufCMessage *request, struct err *err)               \
+	{                                                                                      \
+		return on_pool(call, store_of(self)->pool, handler, self, request, err);       \
+	}
+MOVABLE(info)
+MOVABLE(update)
+MOVABLE(list)
+MOVABLE(delete)
+MOVABLE(read_blob)
+MOVABLE(status)
+MOVABLE(list_statuses)
+MOVABLE(content_write_stream)
+MOVABLE(abort_ingest)
+
 static const struct rpc_method methods[] = {
-	UNARY("Info", RPC_ON_LOOP, content__info_request, content__info_response, info),
+	UNARY("Info", RPC_ON_LOOP, content__info_request, content__info_response, movable_info),
 	UNARY("Update", RPC_ON_WORKER, content__update_request, content__update_response,
-			update),
+			movable_update),
 	SERVER_STREAM("List", RPC_ON_WORKER, content__list_content_request,
-			content__list_content_response, list),
-	TO_EMPTY("Delete", RPC_ON_WORKER, content__delete_content_request, delete),
+			content__list_content_response, movable_list),
+	TO_EMPTY("Delete", RPC_ON_WORKER, content__delete_content_request, movable_delete),
 	SERVER_STREAM("Read", RPC_ON_DATA, content__read_content_request,
-			content__read_content_response, read_blob),
+			content__read_content_response, movable_read_blob),
 	UNARY("Status", RPC_ON_WORKER, content__status_request, content__status_response,
-			status),
+			movable_status),
 	UNARY("ListStatuses", RPC_ON_WORKER, content__list_statuses_request,
-			content__list_statuses_response, list_statuses),
+			content__list_statuses_response, movable_list_statuses),
 	METHOD("Write", RPC_BIDI, RPC_ON_DATA, content__write_content_request,
-			content__write_content_response, content_write_stream),
-	TO_EMPTY("Abort", RPC_ON_WORKER, content__abort_request, abort_ingest),
+			content__write_content_response, movable_content_write_stream),
+	TO_EMPTY("Abort", RPC_ON_WORKER, content__abort_request, movable_abort_ingest),
 };
 
 const struct rpc_service content_service = { "containerd.services.content.v1.Content", methods,

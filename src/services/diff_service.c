@@ -93,9 +93,30 @@ static enum call_fate compare(struct call *call, void *self,
 	return call_answer(call, &answer.base, err);
 }
 
+/* Differs are asked one after the other on one thread: if any of them may wait long, on its. */
+static struct pool *pool_of(const struct diff_service *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->differs[i]->pool != NULL)
+			return s->differs[i]->pool;
+	return NULL;
+}
+
+static enum call_fate movable_apply(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	return on_pool(call, pool_of(self), apply, self, request, err);
+}
+
+static enum call_fate movable_compare(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	return on_pool(call, pool_of(self), compare, self, request, err);
+}
+
 static const struct rpc_method methods[] = {
-	UNARY("Apply", RPC_ON_DATA, diff__apply_request, diff__apply_response, apply),
-	UNARY("Diff", RPC_ON_DATA, diff__diff_request, diff__diff_response, compare),
+	UNARY("Apply", RPC_ON_DATA, diff__apply_request, diff__apply_response, movable_apply),
+	UNARY("Diff", RPC_ON_DATA, diff__diff_request, diff__diff_response, movable_compare),
 };
 
 const struct rpc_service diff_service = { "containerd.services.diff.v1.Diff", methods,

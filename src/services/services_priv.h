@@ -33,6 +33,15 @@ static inline enum call_fate answer_done(struct call *call, int rc, struct err *
 	return rc < 0 ? CALL_FAILED : call_answer_empty(call, err);
 }
 
+/* Runs the handler here, or on the pool where calls of what it works on wait (may be NULL). */
+static inline enum call_fate on_pool(struct call *call, struct pool *pool, rpc_handler handler,
+		void *self, const struct ProtobufCMessage *request, struct err *err)
+{
+	if (pool == NULL)
+		return handler(call, self, request, err);
+	return call_move(call, pool, handler, self, request, err);
+}
+
 /* INVALID for a message that the original would crash without (reference 01 §3.1). */
 enum call_fate refuse_absent(const char *what, struct err *err);
 

@@ -175,7 +175,6 @@ static enum call_fate usage(struct call *call, void *self,
 	return call_answer(call, &answer.base, err);
 }
 
-/* Of the namespaced snapshotters that are in the list, none has a cleanup: UNIMPLEMENTED. */
 static enum call_fate cleanup(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
@@ -184,28 +183,54 @@ static enum call_fate cleanup(struct call *call, void *self,
 
 	if (s == NULL)
 		return CALL_FAILED;
+	if (s->ops->cleanup != NULL)
+		return answer_done(call, snapshot_cleanup(s, ctx_of(call), err), err);
 	(void)err_set(err, ERR_UNIMPLEMENTED, "snapshotter does not implement Cleanup method");
 	return CALL_FAILED;
 }
 
+/* Each of them on the pool of the snapshotter that is asked for. */
+#define MOVABLE(handler, type)                                                                 \
+	static enum call_fate movable_##handler(struct call *call, void *self,                 \
+			const struct ProtobufCMessage *request, struct err *err)               \
+	{                                                                                      \
+		const type *r = (const void *)request;                                         \
+		const struct snapshotter *s = find(self, r->snapshotter, err);                 \
+                                                                                               \
+		if (s == NULL)                                                                 \
+			return CALL_FAILED;                                                    \
+		return on_pool(call, s->pool, handler, self, request, err);                    \
+	}
+MOVABLE(prepare, Snapshots__PrepareSnapshotRequest)
+MOVABLE(view, Snapshots__ViewSnapshotRequest)
+MOVABLE(mounts_of, Snapshots__MountsRequest)
+MOVABLE(commit, Snapshots__CommitSnapshotRequest)
+MOVABLE(remove_snapshot, Snapshots__RemoveSnapshotRequest)
+MOVABLE(stat_snapshot, Snapshots__StatSnapshotRequest)
+MOVABLE(update, Snapshots__UpdateSnapshotRequest)
+MOVABLE(list, Snapshots__ListSnapshotsRequest)
+MOVABLE(usage, Snapshots__UsageRequest)
+MOVABLE(cleanup, Snapshots__CleanupRequest)
+
 static const struct rpc_method methods[] = {
 	UNARY("Prepare", RPC_ON_WORKER, snapshots__prepare_snapshot_request,
-			snapshots__prepare_snapshot_response, prepare),
+			snapshots__prepare_snapshot_response, movable_prepare),
 	UNARY("View", RPC_ON_WORKER, snapshots__view_snapshot_request,
-			snapshots__view_snapshot_response, view),
+			snapshots__view_snapshot_response, movable_view),
 	UNARY("Mounts", RPC_ON_LOOP, snapshots__mounts_request, snapshots__mounts_response,
-			mounts_of),
-	TO_EMPTY("Commit", RPC_ON_WORKER, snapshots__commit_snapshot_request, commit),
-	TO_EMPTY("Remove", RPC_ON_WORKER, snapshots__remove_snapshot_request, remove_snapshot),
+			movable_mounts_of),
+	TO_EMPTY("Commit", RPC_ON_WORKER, snapshots__commit_snapshot_request, movable_commit),
+	TO_EMPTY("Remove", RPC_ON_WORKER, snapshots__remove_snapshot_request,
+			movable_remove_snapshot),
 	UNARY("Stat", RPC_ON_LOOP, snapshots__stat_snapshot_request,
-			snapshots__stat_snapshot_response, stat_snapshot),
+			snapshots__stat_snapshot_response, movable_stat_snapshot),
 	UNARY("Update", RPC_ON_WORKER, snapshots__update_snapshot_request,
-			snapshots__update_snapshot_response, update),
+			snapshots__update_snapshot_response, movable_update),
 	SERVER_STREAM("List", RPC_ON_WORKER, snapshots__list_snapshots_request,
-			snapshots__list_snapshots_response, list),
+			snapshots__list_snapshots_response, movable_list),
 	UNARY("Usage", RPC_ON_WORKER, snapshots__usage_request, snapshots__usage_response,
-			usage),
-	TO_EMPTY("Cleanup", RPC_ON_WORKER, snapshots__cleanup_request, cleanup),
+			movable_usage),
+	TO_EMPTY("Cleanup", RPC_ON_WORKER, snapshots__cleanup_request, movable_cleanup),
 };
 
 const struct rpc_service snapshots_service = { "containerd.services.snapshots.v1.Snapshots",

@@ -280,7 +280,7 @@ static int spy_setup(void **state)
 {
 	(void)env_setup(state);
 	meta_close(env.m);
-	spy = (struct spy){ { &spy_ops }, env.snapshots, false, false };
+	spy = (struct spy){ { &spy_ops, NULL }, env.snapshots, false, false };
 	env.backends[0].snapshotter = &spy.base;
 	env_open_meta();
 	prepare_in(&ctx, "k", NULL, labels_of(NULL));

@@ -211,7 +211,7 @@ static void a_commit_passes_labels_and_the_remembered_total(void **state)
 	static const struct content_writer_ops writer_ops = {
 		.status = note_status, .commit = note_commit, .close = note_close
 	};
-	struct noting n = { { &store_ops }, { &writer_ops }, { 0 }, 0 };
+	struct noting n = { { &store_ops, NULL }, { &writer_ops }, { 0 }, 0 };
 
 	w->service.store = &n.base;
 	run(w, (struct step[]){ { STAT, "x", .total = 7 }, { .action = COMMIT }, END });
