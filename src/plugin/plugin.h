@@ -14,6 +14,7 @@
 struct config;
 struct err;
 struct loop;
+struct metrics;
 struct plugin_env;
 struct pool;
 struct rpc_server;
@@ -40,6 +41,7 @@ struct plugin_host {
 	struct pool *workers;	   /* for calls */
 	struct pool *data;	   /* for long copies */
 	struct rpc_server *server; /* services are added to it */
+	struct metrics *metrics;   /* what /v1/metrics tells */
 	struct config *config;	   /* top-level keys: config_get() */
 	const char *root, *state;  /* absolute */
 	const char *grpc_address, *ttrpc_address;

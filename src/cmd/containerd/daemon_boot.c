@@ -20,6 +20,7 @@
 #include "cmd/containerd/plugins.h"
 #include "config/config.h"
 #include "loop/loop.h"
+#include "metrics/metrics.h"
 #include "mount/mount_temp.h"
 #include "os/cgroup.h"
 #include "os/dirs.h"
@@ -196,6 +197,7 @@ static int make_server(struct daemon *d, struct err *err)
 		return -1;
 	limits.max_recv_message = (size_t)toml_int(toml_find(grpc, "max_recv_message_size"));
 	limits.max_send_message = (size_t)toml_int(toml_find(grpc, "max_send_message_size"));
+	d->host.metrics = metrics_new();
 	d->host.loop = loop_new();
 	d->host.workers = pool_new("call", CALL_WORKERS, QUEUE_WORKERS);
 	d->host.data = pool_new("data", DATA_WORKERS, QUEUE_WORKERS);
@@ -279,6 +281,7 @@ void daemon_done(struct daemon *d)
 	pool_free(d->host.workers);
 	pool_free(d->host.data);
 	loop_free(d->host.loop);
+	metrics_free(d->host.metrics);
 	config_free(d->config);
 	free(d->root);
 	free(d->state);

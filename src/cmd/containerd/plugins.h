@@ -113,6 +113,10 @@ plugin_fini plugin_tasks_fini;
 plugin_init plugin_task_store_init;
 plugin_init plugin_tasks_service_init;
 
+/* plugins_metrics.c */
+plugin_init plugin_metrics_init;
+plugin_fini plugin_metrics_fini;
+
 /* plugins_monitor.c: what watches tasks and containers. */
 plugin_init plugin_restart_init;
 plugin_fini plugin_restart_fini;

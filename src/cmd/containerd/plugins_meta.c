@@ -14,6 +14,7 @@
 #include "events/events.h"
 #include "gc/gc_scheduler.h"
 #include "meta/meta.h"
+#include "metrics/metrics.h"
 #include "rpc/server.h"
 #include "services/services.h"
 #include "text/duration.h"
@@ -115,9 +116,32 @@ void plugin_metadata_fini(void *instance)
 /* --- garbage collection --- */
 
 struct gc_plugin {
+	struct collector counting; /* between the scheduler and the metadata */
 	struct meta *meta;
 	struct gc_scheduler *scheduler;
+	struct metric *collections, *seconds;
 };
+
+static int collect_and_count(
+		struct collector *self, struct gc_stats *ret_stats, struct err *err)
+{
+	struct gc_plugin *gc = container_of(self, struct gc_plugin, counting);
+	int64_t start = clock_mono_ns();
+	int rc = gc_collect(meta_collector(gc->meta), ret_stats, err);
+
+	metric_add(gc->collections, rc < 0 ? "status=\"fail\"" : "status=\"success\"", 1);
+	metric_add(gc->seconds, "", (double)(clock_mono_ns() - start) / NS_PER_S);
+	return rc;
+}
+
+static void count_collections(struct gc_plugin *gc, struct metrics *all)
+{
+	gc->counting.collect = collect_and_count;
+	gc->collections = metrics_family(all, METRIC_COUNTER, "containerd_gc_collections_total",
+			"Garbage collections, by how they ended.");
+	gc->seconds = metrics_family(all, METRIC_HISTOGRAM, "containerd_gc_gc_seconds",
+			"How long garbage collections took.");
+}
 
 static int64_t read_duration(const struct toml_value *config, const char *key)
 {
@@ -157,7 +181,8 @@ int plugin_gc_init(struct plugin_env *env, void **ret_instance, struct err *err)
 		return -1;
 	gc = xzalloc(sizeof(*gc));
 	gc->meta = m;
-	gc->scheduler = gc_scheduler_new(&c, meta_collector(m));
+	count_collections(gc, plugin_host(env)->metrics);
+	gc->scheduler = gc_scheduler_new(&c, &gc->counting);
 	meta_set_scheduler(m, gc->scheduler);
 	export_config(env, gc_scheduler_config(gc->scheduler));
 	*ret_instance = gc;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where /v1/metrics is served (reference 03 §4.8), and what is counted for it here. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "cmd/containerd/http_serve.h"
+#include "cmd/containerd/plugins.h"
+#include "metrics/metrics.h"
+#include "os/fs.h"
+#include "os/tcp_listen.h"
+#include "rpc/server.h"
+#include "text/toml.h"
+
+#define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+struct metrics_plugin {
+	struct metrics *metrics; /* borrowed */
+	struct metric *handled;
+	struct rpc_server *rpc;
+	struct http_server *http;
+	double start_s; /* wall time */
+};
+
+/* --- gRPC --- */
+
+static const char *const code_names[] = { "OK", "Canceled", "Unknown", "InvalidArgument",
+	"DeadlineExceeded", "NotFound", "AlreadyExists", "PermissionDenied",
+	"ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented",
+	"Internal", "Unavailable", "DataLoss", "Unauthenticated" };
+static const char *const kind_names[] = { "unary", "server_stream", "client_stream",
+	"bidi_stream" };
+
+static void count_call(void *arg, const struct rpc_call_report *r)
+{
+	struct metrics_plugin *p = arg;
+	AUTO_BUF struct buf labels = { .limit = 4096 };
+	bool is_known = r->status >= 0 && (size_t)r->status < ARRAY_LEN(code_names);
+
+	if (r->transport != RPC_GRPC)
+		return;
+	metrics_add_label(&labels, "grpc_code", is_known ? code_names[r->status] : "Unknown");
+	metrics_add_label(&labels, "grpc_method", r->method);
+	metrics_add_label(&labels, "grpc_service", r->service);
+	metrics_add_label(&labels, "grpc_type", kind_names[r->kind]);
+	metric_add(p->handled, labels.data, 1);
+}
+
+/* --- the process --- */
+
+static void add_gauge(struct buf *out, const char *name, const char *help, double value)
+{
+	metrics_text_head(out, name, METRIC_GAUGE, help);
+	metrics_text_line(out, name, "", value);
+}
+
+static void add_memory(struct buf *out, int self)
+{
+	AUTO_BUF struct buf b = { .limit = 4096 };
+	unsigned long long size, resident;
+	double page = (double)sysconf(_SC_PAGESIZE);
+
+	if (io_read_file(self, "statm", &b) < 0 || b.size == 0 ||
+			sscanf(b.data, "%llu %llu", &size, &resident) != 2)
+		return;
+	add_gauge(out, "process_resident_memory_bytes", "Resident memory.",
+			page * (double)resident);
+	add_gauge(out, "process_virtual_memory_bytes", "Virtual memory.", page * (double)size);
+}
+
+static void add_process(struct buf *out, double start_s)
+{
+	AUTO_CLOSE int self = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_STRV char **fds = NULL;
+	struct timespec cpu;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0) {
+		metrics_text_head(out, "process_cpu_seconds_total", METRIC_COUNTER,
+				"CPU time of user and system.");
+		metrics_text_line(out, "process_cpu_seconds_total", "",
+				(double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+	}
+	if (self >= 0 && fs_list(self, "fd", &fds) == 0)
+		add_gauge(out, "process_open_fds", "Open descriptors.", (double)strv_len(fds));
+	if (self >= 0)
+		add_memory(out, self);
+	add_gauge(out, "process_start_time_seconds", "When the process started.", start_s);
+}
+
+static void add_build(struct buf *out)
+{
+	AUTO_BUF struct buf labels = { .limit = 1024 };
+
+	metrics_add_label(&labels, "revision", CTRD_REVISION);
+	metrics_add_label(&labels, "version", CTRD_FULL_VERSION);
+	metrics_text_head(out, "containerd_build_info_total", METRIC_COUNTER,
+			"Version and revision of this build.");
+	metrics_text_line(out, "containerd_build_info_total", labels.data, 1);
+}
+
+static const char *page(void *arg, const char *path, struct buf *body)
+{
+	struct metrics_plugin *p = arg;
+
+	if (!str_eq(path, "/v1/metrics"))
+		return NULL;
+	add_build(body);
+	metrics_text(p->metrics, body);
+	add_process(body, p->start_s);
+	return TEXT_TYPE;
+}
+
+/* --- the plugin --- */
+
+int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err *err)
+{
+	const struct plugin_host *host = plugin_host(env);
+	const char *address = toml_text(toml_find(plugin_config(env), "address"));
+	struct metrics_plugin *p;
+	int fd;
+
+	if (str_is_empty(address))
+		return plugin_skip(env, err, "no metrics address configured");
+	fd = tcp_listen(address);
+	if (fd < 0)
+		return err_sys(err, -fd, "failed to get listener for metrics endpoint: %s",
+				address);
+	p = xzalloc(sizeof(*p));
+	p->metrics = host->metrics;
+	p->start_s = (double)clock_wall_ns() / NS_PER_S;
+	p->handled = metrics_family(host->metrics, METRIC_COUNTER, "grpc_server_handled_total",
+			"Calls that were answered, whatever the answer.");
+	p->rpc = host->server;
+	rpc_server_observe(host->server, count_call, p);
+	p->http = http_server_new(host->loop, host->data, fd, page, p);
+	*ret_instance = p;
+	return 0;
+}
+
+/* By now no call is served any more, so none is reported. */
+void plugin_metrics_fini(void *instance)
+{
+	struct metrics_plugin *p = instance;
+
+	http_server_free(p->http);
+	free(p);
+}
