@@ -94,6 +94,7 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_GRPC, "tasks", on_tasks, plugin_tasks_service_init, plugin_service_fini, NULL },
 	{ TYPE_GRPC, "version", NULL, plugin_version_init, NULL, NULL },
 	{ TYPE_GRPC, "healthcheck", NULL, plugin_health_init, NULL, NULL },
+	{ TYPE_SERVER, "debug", NULL, plugin_debug_init, plugin_debug_fini, NULL },
 	{ TYPE_SERVER, "metrics", NULL, plugin_metrics_init, plugin_metrics_fini, NULL },
 	{ TYPE_SERVER, "ttrpc", server_needs, plugin_ttrpc_init, plugin_listener_fini, NULL },
 	{ TYPE_SERVER, "grpc", server_needs, plugin_grpc_init, plugin_listener_fini, NULL },

@@ -54,5 +54,11 @@ MAY_BLOCK void daemon_done(struct daemon *d);
 /* Writes what the daemon is doing to the log and to a file: the answer to SIGUSR1. */
 ON_LOOP void daemon_dump(struct daemon *d);
 
+/* Its parts: the state of loop, pools and plugins, and what the kernel knows of the process. */
+struct buf;
+void daemon_add_state(
+		const struct plugin_host *host, int64_t up_ns, size_t calls, struct buf *out);
+MAY_BLOCK void daemon_add_process(struct buf *out);
+
 /* The plugins of this build; see builtins.c. */
 MUST_USE int daemon_add_builtins(struct plugin_set *set, struct err *err);

@@ -66,11 +66,12 @@ static void add_threads(struct buf *out)
 	}
 }
 
-static void add_process(struct buf *out)
+void daemon_add_process(struct buf *out)
 {
 	AUTO_CLOSE int self = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_STRV char **fds = NULL;
 
+	add_threads(out);
 	if (self < 0)
 		return;
 	if (fs_list(self, "fd", &fds) == 0)
@@ -112,8 +113,7 @@ static void finish_dump(struct job *job)
 			"%s/containerd.%d.stacks.log", str_or(temp, "/tmp"), (int)getpid());
 	int rc;
 
-	add_threads(&dump->text);
-	add_process(&dump->text);
+	daemon_add_process(&dump->text);
 	log_dump(&dump->text);
 	rc = write_dump(path, &dump->text);
 	if (rc < 0)
@@ -124,20 +124,27 @@ static void finish_dump(struct job *job)
 	free(dump);
 }
 
+void daemon_add_state(
+		const struct plugin_host *host, int64_t up_ns, size_t calls, struct buf *out)
+{
+	char up[DURATION_TEXT_SIZE];
+
+	duration_format(up_ns, up);
+	buf_addf(out,
+			"up %s\ncalls: %zu\njobs for call workers: %zu\njobs for data workers: "
+			"%zu\n",
+			up, calls, pool_busy(host->workers), pool_busy(host->data));
+	add_plugins(out, host->plugins);
+}
+
 void daemon_dump(struct daemon *d)
 {
 	struct dump *dump = xzalloc(sizeof(*dump));
-	char up[DURATION_TEXT_SIZE];
 
-	duration_format(clock_mono_ns() - d->start_ns, up);
 	dump->job.run = finish_dump;
 	dump->text.limit = MAX_DUMP;
-	buf_addf(&dump->text,
-			"up %s\ncalls: %zu\njobs for call workers: %zu\njobs for data workers: "
-			"%zu\n",
-			up, rpc_server_calls(d->host.server), pool_busy(d->host.workers),
-			pool_busy(d->host.data));
-	add_plugins(&dump->text, d->host.plugins);
+	daemon_add_state(&d->host, clock_mono_ns() - d->start_ns,
+			rpc_server_calls(d->host.server), &dump->text);
 	if (pool_submit(d->host.data, &dump->job))
 		return;
 	log_dump(&dump->text);

@@ -113,6 +113,10 @@ plugin_fini plugin_tasks_fini;
 plugin_init plugin_task_store_init;
 plugin_init plugin_tasks_service_init;
 
+/* plugins_debug.c */
+plugin_init plugin_debug_init;
+plugin_fini plugin_debug_fini;
+
 /* plugins_metrics.c */
 plugin_init plugin_metrics_init;
 plugin_fini plugin_metrics_fini;
