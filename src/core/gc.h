@@ -13,6 +13,7 @@
 struct ctx;
 struct err;
 struct gc_scheduler;
+struct labels;
 
 struct gc_stats {
 	int64_t total_ns; /* from start to the end of the backends' clean-up */
@@ -25,6 +26,30 @@ struct gc_stats {
 /* One collection: marks, removes what is not reachable, frees its space. One at a time. */
 struct collector {
 	int (*collect)(struct collector *self, struct gc_stats *ret_stats, struct err *err);
+};
+
+/* What has no record in the metadata, but leases and labels may name: open streams and active
+ * mounts. The numbers are those of the original's nodes (reference 01 §7.2). */
+enum gc_kind {
+	GC_STREAM = 9,
+	GC_MOUNT = 10,
+};
+
+struct gc_resource {
+	const char *ns, *name;
+	const char *lease;	     /* holds it, if there is such a lease; NULL: none does */
+	const struct labels *labels; /* whose back references count; NULL: none */
+	uint64_t serial;	     /* no other of this kind ever had it */
+	bool is_active;		     /* not garbage, whatever refers to it */
+};
+
+/* Whoever has such things. The collector calls it on its own thread. */
+struct gc_resources {
+	/* Tells "each" of all there are, which keeps nothing of what it is given. */
+	void (*walk)(struct gc_resources *self,
+			void (*each)(void *arg, const struct gc_resource *r), void *arg);
+	/* Nothing refers to it any more. It may be gone already. */
+	void (*remove)(struct gc_resources *self, uint64_t serial);
 };
 
 struct gc_scheduler_ops {

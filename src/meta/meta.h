@@ -21,6 +21,7 @@ struct content_store;
 struct err;
 struct event_bus;
 struct event_maker;
+struct gc_resources;
 struct gc_scheduler;
 struct image_store;
 struct kv;
@@ -69,6 +70,10 @@ struct snapshotter *meta_snapshotter(struct meta *m, const char *name);
 struct collector *meta_collector(struct meta *m);
 /* Told of every write from now on; NULL: no longer. Set before calls are served. */
 void meta_set_scheduler(struct meta *m, struct gc_scheduler *scheduler);
+
+/* What else to collect. NULL: no longer; returns when no collection is using the old ones. */
+MAY_BLOCK void meta_set_streams(struct meta *m, struct gc_resources *streams);
+MAY_BLOCK void meta_set_mounts(struct meta *m, struct gc_resources *mounts);
 
 /* For figures and the debug dump; borrowed. */
 struct kv *meta_kv(struct meta *m);

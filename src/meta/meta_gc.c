@@ -77,11 +77,20 @@ void meta_shade(struct meta *m, enum node_type type, const char *ns, const char 
 struct victim {
 	struct object object; /* the bytes are owned, with a 0 behind */
 	uint32_t node, rank;
+	uint64_t serial; /* of a thing without a record */
+};
+
+/* A thing without a record, as it was when the run began. */
+struct thing {
+	struct object object; /* owned as above */
+	uint64_t serial;
 };
 
 struct run {
 	struct meta *m;
 	struct gc_view view;
+	struct thing *things;
+	size_t thing_count, thing_room;
 	uint32_t *ranks; /* by node: place in the order of removal, or NODE_NONE */
 	struct victim *victims;
 	size_t victim_count, victim_room;
@@ -97,33 +106,48 @@ static struct kv_bytes own(struct kv_bytes bytes)
 	return (struct kv_bytes){ meta_bytes_text(bytes), bytes.size };
 }
 
+static struct object own_object(const struct object *o)
+{
+	return (struct object){ o->type, own(o->ns), own(o->sub), own(o->key) };
+}
+
+static void free_object(struct object *o)
+{
+	free((void *)o->ns.data);
+	free((void *)o->sub.data);
+	free((void *)o->key.data);
+}
+
 static void run_done(struct run *r)
 {
-	for (size_t i = 0; i < r->victim_count; i++) {
-		free((void *)r->victims[i].object.ns.data);
-		free((void *)r->victims[i].object.sub.data);
-		free((void *)r->victims[i].object.key.data);
-	}
+	for (size_t i = 0; i < r->victim_count; i++)
+		free_object(&r->victims[i].object);
+	for (size_t i = 0; i < r->thing_count; i++)
+		free_object(&r->things[i].object);
 	free(r->victims);
+	free(r->things);
 	free(r->ranks);
 	gc_view_done(&r->view);
 }
 
-static int note_victim(
-		void *arg, const struct object *o, struct kv_bytes value, struct err *err)
+static void add_victim(struct run *r, const struct object *o, uint64_t serial)
 {
-	struct run *r = arg;
 	uint32_t node = gc_view_node(&r->view, o);
 
 	if (r->ranks[node] == NODE_NONE)
-		return 0;
+		return;
 	if (r->victim_count == r->victim_room) {
 		r->victim_room = r->victim_room == 0 ? 64 : r->victim_room * 2;
 		r->victims = xreallocarray(r->victims, r->victim_room, sizeof(*r->victims));
 	}
 	r->victims[r->victim_count++] =
-			(struct victim){ { o->type, own(o->ns), own(o->sub), own(o->key) },
-				node, r->ranks[node] };
+			(struct victim){ own_object(o), node, r->ranks[node], serial };
+}
+
+static int note_victim(
+		void *arg, const struct object *o, struct kv_bytes value, struct err *err)
+{
+	add_victim(arg, o, 0);
 	return 0;
 }
 
@@ -150,17 +174,53 @@ static int find_victims(struct run *r, struct kv_txn *txn, struct err *err)
 		r->ranks[order[i]] = (uint32_t)i;
 	if (scan_objects(txn, note_victim, r, err) < 0)
 		return -1;
+	for (size_t i = 0; i < r->thing_count; i++)
+		add_victim(r, &r->things[i].object, r->things[i].serial);
 	qsort(r->victims, r->victim_count, sizeof(*r->victims), by_rank);
 	return 0;
 }
 
+static void note_thing(struct run *r, enum node_type type, const struct gc_resource *g)
+{
+	struct object o = { type, kv_text(g->ns), { "", 0 }, kv_text(g->name) };
+
+	gc_view_add(&r->view, type, g);
+	if (r->thing_count == r->thing_room) {
+		r->thing_room = r->thing_room == 0 ? 16 : r->thing_room * 2;
+		r->things = xreallocarray(r->things, r->thing_room, sizeof(*r->things));
+	}
+	r->things[r->thing_count++] = (struct thing){ own_object(&o), g->serial };
+}
+
+static void note_stream(void *arg, const struct gc_resource *g)
+{
+	note_thing(arg, NODE_STREAM, g);
+}
+
+static void note_mount(void *arg, const struct gc_resource *g)
+{
+	note_thing(arg, NODE_MOUNT, g);
+}
+
+static void note_things(struct run *r)
+{
+	const struct gc *gc = &r->m->gc;
+
+	if (gc->streams != NULL)
+		gc->streams->walk(gc->streams, note_stream, r);
+	if (gc->mounts != NULL)
+		gc->mounts->walk(gc->mounts, note_mount, r);
+}
+
+/* Things first: the lease of what is there now is then in the snapshot, unless it has ended. */
 static int mark(struct run *r, struct err *err)
 {
 	AUTO(kv_read_end) struct kv_txn *txn = NULL;
 
+	gc_view_init(&r->view, r->m->wall_ns());
+	note_things(r);
 	if (kv_read(r->m->kv, &txn, err) < 0)
 		return -1;
-	gc_view_init(&r->view, r->m->wall_ns());
 	if (gc_view_mark(&r->view, txn, err) < 0)
 		return -1;
 	return find_victims(r, txn, err);
@@ -219,6 +279,9 @@ static enum table table_of(enum node_type type)
 		return TABLE_COMMIT;
 	case NODE_SANDBOX:
 		return TABLE_SANDBOX;
+	case NODE_STREAM:
+	case NODE_MOUNT:
+		break; /* not touched, and nowhere written */
 	}
 	return TABLE_COMMIT;
 }
@@ -346,7 +409,9 @@ static int sweep_one(
 	AUTO_KEY(key);
 	int rc;
 
-	if (o->type == NODE_LEASE)
+	if (o->type == NODE_STREAM || o->type == NODE_MOUNT)
+		rc = 1; /* after the commit */
+	else if (o->type == NODE_LEASE)
 		rc = sweep_lease(s, txn, o, err);
 	else if (o->type == NODE_SNAPSHOT)
 		rc = sweep_snapshot(txn, o, &backend, err);
@@ -417,6 +482,10 @@ static void tell_gone(struct meta *m, const struct gone *g)
 		meta_drop_ingest(m, g->backend);
 	else if (o->type == NODE_SNAPSHOT && g->backend != NULL)
 		meta_drop_snapshot(m, o->sub.data, g->backend);
+	else if (o->type == NODE_STREAM)
+		m->gc.streams->remove(m->gc.streams, g->victim->serial);
+	else if (o->type == NODE_MOUNT)
+		m->gc.mounts->remove(m->gc.mounts, g->victim->serial);
 	if (!meta_has_events(m))
 		return;
 	if (o->type == NODE_IMAGE) {
@@ -491,6 +560,20 @@ static void end(struct gc *gc)
 	LOCKED(&gc->lock);
 	gc->is_collecting = false;
 	cond_broadcast(&gc->idle);
+}
+
+void meta_set_streams(struct meta *m, struct gc_resources *streams)
+{
+	begin(&m->gc);
+	m->gc.streams = streams;
+	end(&m->gc);
+}
+
+void meta_set_mounts(struct meta *m, struct gc_resources *mounts)
+{
+	begin(&m->gc);
+	m->gc.mounts = mounts;
+	end(&m->gc);
 }
 
 static int mark_and_sweep(struct run *r, struct err *err)

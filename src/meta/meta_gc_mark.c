@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "core/gc.h"
 #include "meta/meta_codec_priv.h"
 #include "meta/meta_gc_scan_priv.h"
 #include "meta/meta_priv.h"
@@ -31,6 +32,7 @@ void gc_view_done(struct gc_view *v)
 		free(v->conds[i].conditions);
 	free(v->conds);
 	free(v->uses);
+	free(v->active);
 	graph_done(&v->graph);
 }
 
@@ -171,6 +173,9 @@ static bool is_root(const struct object *o, const struct traits *t, int64_t now_
 	case NODE_CONTENT:
 	case NODE_SNAPSHOT:
 		return t->is_root;
+	case NODE_STREAM:
+	case NODE_MOUNT:
+		break;
 	}
 	return true;
 }
@@ -193,6 +198,10 @@ static const char *type_name(enum node_type type)
 		return "ingest";
 	case NODE_SANDBOX:
 		return "sandbox";
+	case NODE_STREAM:
+		return "stream";
+	case NODE_MOUNT:
+		return "mount";
 	}
 	return "object";
 }
@@ -245,6 +254,28 @@ static void apply_conditions(struct gc_view *v)
 	}
 }
 
+/* A flat lease holds it, too: nothing follows from it anyway. */
+void gc_view_add(struct gc_view *v, enum node_type type, const struct gc_resource *r)
+{
+	static const struct kv_bytes nothing = { "", 0 };
+	struct object o = { type, kv_text(r->ns), nothing, kv_text(r->name) };
+	uint32_t node = gc_view_node(v, &o);
+	struct edge_sink sink = { { add_ref, add_back_ref, add_cond_ref }, v, node };
+
+	v->scanned++;
+	v->graph.nodes[node].flags |= NODE_EXISTS;
+	if (r->lease != NULL)
+		graph_edge(&v->graph,
+				graph_node(&v->graph, NODE_LEASE, o.ns, nothing,
+						kv_text(r->lease)),
+				node, true);
+	scan_back_refs(&o, r->labels, &sink.base);
+	if (!r->is_active)
+		return;
+	v->active = xreallocarray(v->active, v->active_count + 1, sizeof(*v->active));
+	v->active[v->active_count++] = node;
+}
+
 int gc_view_mark(struct gc_view *v, struct kv_txn *txn, struct err *err)
 {
 	struct roots r = { .v = v, .txn = txn };
@@ -252,6 +283,8 @@ int gc_view_mark(struct gc_view *v, struct kv_txn *txn, struct err *err)
 
 	if (rc == 0)
 		apply_conditions(v);
+	for (size_t i = 0; rc == 0 && i < v->active_count; i++)
+		graph_mark(&v->graph, v->active[i], false);
 	for (size_t i = 0; rc == 0 && i < r.count; i++)
 		graph_mark(&v->graph, r.items[i].node, r.items[i].flat);
 	free(r.items);

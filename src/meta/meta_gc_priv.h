@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 
 struct err;
+struct gc_resources;
 struct gc_stats;
 struct meta;
 
@@ -25,6 +26,8 @@ enum node_type {
 	NODE_IMAGE = 5,
 	NODE_LEASE = 6,
 	NODE_INGEST = 7,
+	NODE_STREAM = 9,
+	NODE_MOUNT = 10,
 	NODE_SANDBOX = 29, /* a root, never removed */
 	NODE_COMMIT = 30,  /* a commit under way keeps its snapshots */
 };
@@ -42,6 +45,9 @@ struct gc {
 	bool is_active;	    /* writers must tell what they touch */
 	struct shade *shaded;
 	size_t shaded_count, shaded_room;
+
+	/* Things without records; changed between runs only. */
+	struct gc_resources *streams, *mounts;
 
 	/* What the backends may remove: names whose records went. */
 	struct map blobs;		   /* digest */

@@ -63,6 +63,8 @@ static bool take_type(struct kv_bytes rest, enum node_type *ret_type, struct kv_
 		{ "content", NODE_CONTENT },
 		{ "image", NODE_IMAGE },
 		{ "container", NODE_CONTAINER },
+		{ "stream", NODE_STREAM },
+		{ "mount", NODE_MOUNT },
 	};
 
 	*ret_sub = nothing;
@@ -112,7 +114,7 @@ static bool has_back_refs(const struct object *o, const struct traits *t)
 static bool has_refs(const struct object *o)
 {
 	return o->type == NODE_CONTENT || o->type == NODE_SNAPSHOT || o->type == NODE_IMAGE ||
-	       o->type == NODE_CONTAINER || o->type == NODE_SANDBOX;
+	       o->type == NODE_CONTAINER || o->type == NODE_SANDBOX || o->type == NODE_MOUNT;
 }
 
 static void scan_ref_label(const struct object *o, struct kv_bytes key, struct kv_bytes value,
@@ -123,16 +125,29 @@ static void scan_ref_label(const struct object *o, struct kv_bytes key, struct k
 
 	if (!has_refs(o))
 		return;
-	if (eat(&key, "ref.")) {
+	if (o->type != NODE_MOUNT && eat(&key, "ref.")) {
 		/* Containers are not referred to, only back. */
 		if (take_type(key, &type, &sub) && type != NODE_CONTAINER)
 			sink->ref(sink, type, o->ns, sub, value, false);
 	} else if (eat(&key, "bref.")) {
-		if (has_back_refs(o, t) && take_type(key, &type, &sub))
+		if (has_back_refs(o, t) && take_type(key, &type, &sub) && type != NODE_STREAM &&
+				type != NODE_MOUNT)
 			sink->back_ref(sink, type, o->ns, sub, value);
 	} else if ((o->type == NODE_CONTENT || o->type == NODE_IMAGE) &&
 			eat(&key, "cond.snapshot")) {
 		scan_cond(o, key, value, sink);
+	}
+}
+
+void scan_back_refs(const struct object *o, const struct labels *labels, struct ref_sink *sink)
+{
+	const struct traits none = { 0 };
+
+	for (size_t i = 0; labels != NULL && i < labels->count; i++) {
+		struct kv_bytes key = kv_text(labels->items[i].key);
+
+		if (eat(&key, PREFIX))
+			scan_ref_label(o, key, kv_text(labels->items[i].value), sink, &none);
 	}
 }
 

@@ -4,6 +4,8 @@
 
 #include "meta/meta_graph_priv.h"
 
+struct gc_resource;
+struct labels;
 struct meta;
 
 /* Told of each reference of a record. Bytes lie in the record. */
@@ -42,6 +44,9 @@ MUST_USE bool scan_refs(const struct object *o, struct kv_bytes value, struct re
 /* Whether "usedat<2h,usedat>3h" holds for an age. */
 bool scan_condition_holds(struct kv_bytes conditions, int64_t age_ns);
 
+/* The back references among the labels of something that has no record. */
+void scan_back_refs(const struct object *o, const struct labels *labels, struct ref_sink *sink);
+
 /* Calls each() for every object of every namespace and its record. */
 MUST_USE int scan_objects(struct kv_txn *txn,
 		int (*each)(void *arg, const struct object *o, struct kv_bytes value,
@@ -54,6 +59,8 @@ struct gc_view {
 	int64_t now_ns;
 	struct cond_ref *conds;
 	size_t cond_count;
+	uint32_t *active; /* things without records that are roots */
+	size_t active_count;
 	struct use *uses;
 	size_t use_count;
 	uint64_t scanned;
@@ -61,6 +68,8 @@ struct gc_view {
 
 void gc_view_init(struct gc_view *v, int64_t now_ns);
 void gc_view_done(struct gc_view *v);
+/* Notes something that has no record. Before gc_view_mark(). */
+void gc_view_add(struct gc_view *v, enum node_type type, const struct gc_resource *r);
 /* Reads all records and marks what the roots reach. */
 MUST_USE int gc_view_mark(struct gc_view *v, struct kv_txn *txn, struct err *err);
 uint32_t gc_view_node(struct gc_view *v, const struct object *o);

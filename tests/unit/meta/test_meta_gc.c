@@ -543,6 +543,93 @@ static void garbage_found_in_time_is_whole(void **state)
 	(void)pthread_join(collector, NULL);
 }
 
+/* Things without records: serial 1, 2, … in the order of the list. */
+struct things {
+	struct gc_resources base;
+	struct gc_resource list[4];
+	size_t count;
+	unsigned removed; /* bits by place */
+};
+
+static void walk_things(struct gc_resources *self,
+		void (*each)(void *arg, const struct gc_resource *r), void *arg)
+{
+	struct things *t = (struct things *)self;
+
+	for (size_t i = 0; i < t->count; i++) {
+		t->list[i].serial = i + 1;
+		if ((t->removed & 1U << i) == 0)
+			each(arg, &t->list[i]);
+	}
+}
+
+static void remove_thing(struct gc_resources *self, uint64_t serial)
+{
+	((struct things *)self)->removed |= 1U << (serial - 1);
+}
+
+static void streams_go_with_their_lease(void **state)
+{
+	struct things t = { { walk_things, remove_thing },
+		{ { .ns = "ns", .name = "free", .is_active = true },
+				{ .ns = "ns", .name = "leased", .lease = "l" },
+				{ .ns = "ns", .name = "lost", .lease = "never" },
+				{ .ns = "", .name = "elsewhere", .lease = "l" } },
+		4, 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	add_lease(&ctx, "l", labels_of("containerd.io/gc.flat=1", NULL));
+	meta_set_streams(env.m, &t.base);
+	collect();
+	assert_int_equal(t.removed, 4 | 8);
+	assert_ok(lease_remove(meta_leases(env.m), &ctx, "l", false, &err), &err);
+	collect();
+	assert_int_equal(t.removed, 2 | 4 | 8);
+	meta_set_streams(env.m, NULL);
+}
+
+static void a_stream_lives_as_long_as_what_refers_to_it(void **state)
+{
+	struct things t = { { walk_things, remove_thing },
+		{ { .ns = "ns", .name = "named" }, { .ns = "ns", .name = "other" } }, 2, 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	blob("target", labels_of(NULL));
+	add_image_in(&ctx, "a", "target", labels_of(REF "stream/x=named", NULL));
+	meta_set_streams(env.m, &t.base);
+	collect();
+	assert_int_equal(t.removed, 2);
+	assert_ok(image_remove(meta_images(env.m), &ctx, "a", NULL, false, &err), &err);
+	collect();
+	assert_int_equal(t.removed, 1 | 2);
+	meta_set_streams(env.m, NULL);
+}
+
+static void a_mount_goes_with_the_container_it_refers_back_to(void **state)
+{
+	struct labels back = labels_of(BREF "container=c", NULL);
+	struct labels forth = labels_of(REF "content=x", NULL);
+	struct things t = { { walk_things, remove_thing },
+		{ { .ns = "ns", .name = "m", .labels = &back },
+				{ .ns = "ns", .name = "n", .labels = &forth } },
+		2, 0 };
+	AUTO(container_free) struct container *c = container_new("c");
+	AUTO(container_free) struct container *made = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	c->runtime_name = xstrdup("r");
+	assert_ok(container_create(meta_containers(env.m), &ctx, c, &made, &err), &err);
+	meta_set_mounts(env.m, &t.base);
+	collect();
+	assert_int_equal(t.removed, 2);
+	assert_ok(container_remove(meta_containers(env.m), &ctx, "c", &err), &err);
+	collect();
+	assert_int_equal(t.removed, 1 | 2);
+	meta_set_mounts(env.m, NULL);
+	labels_done(&back);
+	labels_done(&forth);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +649,9 @@ int main(void)
 		RULE(back_references_keep_the_object_with_its_parent),
 		RULE(with_a_container_goes_what_hangs_on_it),
 		RULE(conditions_decide_on_the_time_of_use),
+		RULE(streams_go_with_their_lease),
+		RULE(a_stream_lives_as_long_as_what_refers_to_it),
+		RULE(a_mount_goes_with_the_container_it_refers_back_to),
 		RULE(rings_that_nothing_reaches_go),
 		RULE(a_chain_of_snapshots_goes_children_first),
 		RULE(more_than_one_transaction_takes_goes_too),
