@@ -483,9 +483,20 @@ int call_recv_bytes(struct call *call, const void **ret_data, size_t *ret_size, 
 	return 1;
 }
 
+/* Nobody will hear of what the client still sends: whoever waits for it must not. */
+static void close_input_locked(struct call *call)
+{
+	AUTO_ERR struct err why = { 0 };
+
+	err_set(&why, ERR_CANCELED, "%s", "");
+	rpc_pipe_end_in_locked(&call->pipe, &why);
+}
+
 void call_finish(struct call *call, const struct err *err)
 {
 	LOCKED(&call->pipe.lock);
 	set_result_locked(call, err);
+	if (!has_one_request(call))
+		close_input_locked(call);
 	rpc_pipe_wake_locked(&call->pipe);
 }

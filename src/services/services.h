@@ -22,6 +22,7 @@ struct namespace_store;
 struct plugin_set;
 struct sandbox_store;
 struct snapshotter;
+struct streaming_table;
 struct task_service;
 
 struct containers_service {
@@ -79,6 +80,11 @@ struct diff_service {
 	bool sync_fs; /* for every Apply, whatever the request says */
 };
 extern const struct rpc_service diff_service;
+
+struct streaming_service {
+	struct streaming_table *table;
+};
+extern const struct rpc_service streaming_service;
 
 struct tasks_service {
 	struct task_service *tasks;

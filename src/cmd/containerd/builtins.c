@@ -28,6 +28,7 @@ static const struct plugin_need shim_needs[] = { { TYPE_EVENT, NULL }, { TYPE_ME
 static const struct plugin_need task_needs[] = { { TYPE_EVENT, NULL }, { TYPE_METADATA, NULL },
 	{ TYPE_SHIM, NULL }, { TYPE_WARNING, NULL }, { 0 } };
 static const struct plugin_need on_sandboxes[] = { { TYPE_SANDBOX_STORE, NULL }, { 0 } };
+static const struct plugin_need on_streaming[] = { { TYPE_STREAMING, NULL }, { 0 } };
 static const struct plugin_need on_runtime[] = { { TYPE_RUNTIME, NULL }, { 0 } };
 #define ON_SERVICE(name, id)                                                                   \
 	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
@@ -91,6 +92,9 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_GRPC, "sandboxes", on_sandboxes, plugin_sandboxes_init, plugin_service_fini,
 			NULL },
 	{ TYPE_GRPC, "snapshots", on_snapshots, plugin_snapshots_init, NULL, NULL },
+	{ TYPE_STREAMING, "manager", on_metadata, plugin_streams_init, plugin_streams_fini,
+			NULL },
+	{ TYPE_GRPC, "streaming", on_streaming, plugin_streaming_init, NULL, NULL },
 	{ TYPE_GRPC, "tasks", on_tasks, plugin_tasks_service_init, plugin_service_fini, NULL },
 	{ TYPE_GRPC, "version", NULL, plugin_version_init, NULL, NULL },
 	{ TYPE_GRPC, "healthcheck", NULL, plugin_health_init, NULL, NULL },

@@ -100,6 +100,11 @@ plugin_init plugin_snapshots_init;
 plugin_init plugin_events_init;
 plugin_fini plugin_service_fini;
 
+/* plugins_streaming.c. The instance of TYPE_STREAMING is a struct streaming_service. */
+plugin_init plugin_streams_init;
+plugin_fini plugin_streams_fini;
+plugin_init plugin_streaming_init;
+
 /* plugins_snapshotters.c. Instances: struct snapshotter. */
 plugin_init plugin_overlay_init;
 plugin_init plugin_native_init;

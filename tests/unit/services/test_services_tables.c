@@ -43,6 +43,7 @@ static void every_method_is_there_as_the_protocol_has_it(void **state)
 	check(&namespaces_service);
 	check(&sandboxes_service);
 	check(&snapshots_service);
+	check(&streaming_service);
 	check(&tasks_service);
 }
 
