@@ -67,8 +67,9 @@ struct snapshotter_ops {
 	int (*cleanup)(struct snapshotter *self, struct ctx *ctx, struct err *err);
 	void (*free)(struct snapshotter *self);
 };
-/* "pool": set where calls wait for another process, as long as that likes. Then none of them may
- * run on the loop, and those of clients run on this pool, so that nobody else has to wait. */
+/* "pool": set where calls wait for another process, as long as that likes. Then none of them
+ * may run on the loop, and those of clients run on this pool, so that nobody else has to wait.
+ */
 struct snapshotter {
 	const struct snapshotter_ops *ops;
 	struct pool *pool;

@@ -67,7 +67,7 @@ int meta_open(const char *path, const struct meta_options *options, struct meta 
 	AUTO(meta_close) struct meta *m = meta_new(options);
 	struct kv_options kv = { FORMAT, FORMAT_VERSION, options->no_sync, options->map_bytes };
 
-	if (kv_open(path, &kv, &m->kv, err) < 0 || meta_recover_commits(m, err) < 0)
+	if (kv_open(path, &kv, &m->kv, err) < 0 || meta_recover_commits(m, true, err) < 0)
 		return -1;
 	*ret_meta = take_ptr(m);
 	return 0;

@@ -597,7 +597,7 @@ int meta_collect(struct meta *m, struct gc_stats *ret_stats, struct err *err)
 	int rc;
 
 	begin(&m->gc);
-	rc = meta_recover_commits(m, err);
+	rc = meta_recover_commits(m, false, err);
 	if (rc == 0)
 		rc = mark_and_sweep(&r, err);
 	if (rc == 0)

@@ -142,4 +142,5 @@ MUST_USE int meta_remove_ingests(struct kv_txn *txn, const char *ns, struct err 
 /* ---- snapshots ---- */
 
 /* Finishes or undoes the commits that a crash or a failed write left behind. */
-MAY_BLOCK MUST_USE int meta_recover_commits(struct meta *m, struct err *err);
+/* is_start: backends in other processes are left for later. */
+MAY_BLOCK MUST_USE int meta_recover_commits(struct meta *m, bool is_start, struct err *err);

@@ -345,7 +345,7 @@ static int recover_free(struct meta_snapshots *s, const struct pending *p, struc
 	return rc;
 }
 
-int meta_recover_commits(struct meta *m, struct err *err)
+int meta_recover_commits(struct meta *m, bool is_start, struct err *err)
 {
 	struct pendings p = { 0 };
 	int rc = read_pendings(m, &p, err);
@@ -354,6 +354,8 @@ int meta_recover_commits(struct meta *m, struct err *err)
 		struct snapshotter *s = meta_snapshotter(m, p.items[i].sn);
 		AUTO_ERR struct err ignored = { 0 };
 
+		if (is_start && s != NULL && s->pool != NULL)
+			continue;
 		/* A backend that does not answer must not keep the others from starting. */
 		if (s != NULL && recover_free(meta_snapshots_of(s), &p.items[i], &ignored) < 0)
 			log_warn(NULL, "snapshot %s: recover commit: %s (ignored)",
