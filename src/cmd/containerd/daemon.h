@@ -22,6 +22,7 @@ struct daemon {
 	char *root, *state; /* absolute */
 	int lock; /* holds the root: two daemons would destroy each other's work there */
 	struct plugin_host host;
+	struct proxies *proxies;
 	bool is_stopping;
 	unsigned long stopper; /* thread that ends the plugins while the loop runs */
 	bool has_stopper;

@@ -18,6 +18,7 @@
 #include "cmd/containerd/daemon.h"
 #include "cmd/containerd/daemon_flags.h"
 #include "cmd/containerd/plugins.h"
+#include "cmd/containerd/plugins_proxy.h"
 #include "config/config.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
@@ -210,15 +211,11 @@ static int make_server(struct daemon *d, struct err *err)
 static void tell_unused(const struct daemon *d)
 {
 	const struct toml_value *plugins = config_get(d->config, "plugins");
-	const struct toml_value *proxies = config_get(d->config, "proxy_plugins");
 
 	for (size_t i = 0; i < toml_count(plugins); i++)
 		if (!plugin_set_has(d->host.plugins, toml_key_at(plugins, i)))
 			log_info(NULL, "plugin %s is configured, but not part of this build",
 					toml_key_at(plugins, i));
-	for (size_t i = 0; i < toml_count(proxies); i++)
-		log_warn(NULL, "proxy plugin %s: not supported yet (ignored)",
-				toml_key_at(proxies, i));
 }
 
 static int start_plugins(struct daemon *d, struct err *err)
@@ -234,7 +231,9 @@ static int start_plugins(struct daemon *d, struct err *err)
 	d->host.root = d->root;
 	d->host.state = d->state;
 	d->host.plugins = plugin_set_new();
-	if (daemon_add_builtins(d->host.plugins, err) < 0)
+	if (daemon_add_builtins(d->host.plugins, err) < 0 ||
+			proxies_add(d->host.plugins, d->host.loop, d->config, &d->proxies,
+					err) < 0)
 		return -1;
 	tell_unused(d);
 	rc = plugin_set_start(d->host.plugins, &d->host, err);
@@ -277,6 +276,7 @@ void daemon_done(struct daemon *d)
 {
 	daemon_end_plugins(d);
 	plugin_set_free(d->host.plugins);
+	proxies_free(d->proxies);
 	rpc_server_free(d->host.server);
 	pool_free(d->host.workers);
 	pool_free(d->host.data);
