@@ -43,6 +43,7 @@ static void walking_free(struct differ *self)
 
 static const struct differ_ops walking_ops = {
 	.apply = diff_walking_apply,
+	.compare = diff_walking_compare,
 	.free = walking_free,
 };
 
