@@ -104,3 +104,29 @@ PY
   echo "$before $after"
   [ "$after" -le $((before + 1)) ]
 }
+
+@test "figures of a running task, and none once it is gone" {
+  R=$D/rootfs
+  mkdir -p "$R/bin" "$R/proc" "$R/dev" "$R/sys" "$R/run"
+  cp /bin/busybox "$R/bin/sleep"
+  "$CTR" -n other run -d --env PATH=/bin --rootfs "$R" c1 sleep 1000
+  run get /v1/metrics
+  [[ "$output" == *'container_pids_current{container_id="c1",namespace="other"} 1'* ]]
+  [[ "$output" == *'container_memory_usage'*'_bytes{container_id="c1",namespace="other"} '* ]]
+  [ "$(grep -c '^# TYPE container_pids_current gauge' <<<"$output")" = 1 ]
+  "$CTR" -n other tasks rm -f c1 || true
+  wait_for 10 bash -c "[ -z \"\$('$CTR' -n other tasks ls -q)\" ]"
+  [[ "$(get /v1/metrics)" != *container_pids* ]]
+}
+
+@test "no_prometheus: no figures of tasks" {
+  daemon_stop
+  printf '[plugins."io.containerd.monitor.v1.cgroups"]\n  no_prometheus = true\n' >>"$D/config.toml"
+  daemon_start
+  R=$D/rootfs
+  mkdir -p "$R/bin" "$R/proc" "$R/dev" "$R/sys" "$R/run"
+  cp /bin/busybox "$R/bin/sleep"
+  "$CTR" run -d --env PATH=/bin --rootfs "$R" c1 sleep 1000
+  run get /v1/metrics
+  [[ "$output" == *containerd_build_info_total* && "$output" != *container_pids* ]]
+}

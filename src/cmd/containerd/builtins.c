@@ -42,6 +42,8 @@ ON_SERVICE(on_tasks, "tasks-service");
 static const struct plugin_need restart_needs[] = { { TYPE_EVENT, NULL },
 	{ TYPE_SERVICE, "containers-service" }, { TYPE_SERVICE, "namespaces-service" },
 	{ TYPE_SERVICE, "snapshots-service" }, { TYPE_SERVICE, "tasks-service" }, { 0 } };
+static const struct plugin_need metrics_needs[] = { { TYPE_SERVICE, "namespaces-service" },
+	{ TYPE_SERVICE, "tasks-service" }, { 0 } };
 /* Served last: by then everything that registers with the server has done so. */
 static const struct plugin_need server_needs[] = { { TYPE_GRPC, NULL }, { 0 } };
 
@@ -99,7 +101,8 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_GRPC, "version", NULL, plugin_version_init, NULL, NULL },
 	{ TYPE_GRPC, "healthcheck", NULL, plugin_health_init, NULL, NULL },
 	{ TYPE_SERVER, "debug", NULL, plugin_debug_init, plugin_debug_fini, NULL },
-	{ TYPE_SERVER, "metrics", NULL, plugin_metrics_init, plugin_metrics_fini, NULL },
+	{ TYPE_SERVER, "metrics", metrics_needs, plugin_metrics_init, plugin_metrics_fini,
+			NULL },
 	{ TYPE_SERVER, "ttrpc", server_needs, plugin_ttrpc_init, plugin_listener_fini, NULL },
 	{ TYPE_SERVER, "grpc", server_needs, plugin_grpc_init, plugin_listener_fini, NULL },
 };

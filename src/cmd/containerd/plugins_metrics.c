@@ -16,7 +16,9 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "cmd/containerd/http_serve.h"
+#include "cmd/containerd/metrics_tasks.h"
 #include "cmd/containerd/plugins.h"
+#include "config/config.h"
 #include "metrics/metrics.h"
 #include "os/fs.h"
 #include "os/tcp_listen.h"
@@ -30,7 +32,8 @@ struct metrics_plugin {
 	struct metric *handled;
 	struct rpc_server *rpc;
 	struct http_server *http;
-	double start_s; /* wall time */
+	void *namespaces, *tasks; /* stores; NULL: no figures of tasks */
+	double start_s;		  /* wall time */
 };
 
 /* --- gRPC --- */
@@ -117,11 +120,29 @@ static const char *page(void *arg, const char *path, struct buf *body)
 		return NULL;
 	add_build(body);
 	metrics_text(p->metrics, body);
+	if (p->namespaces != NULL && p->tasks != NULL)
+		metrics_add_tasks(p->namespaces, p->tasks, body);
 	add_process(body, p->start_s);
 	return TEXT_TYPE;
 }
 
 /* --- the plugin --- */
+
+/* The daemon's own figures are there without those of tasks. */
+static void find_tasks(struct plugin_env *env, struct metrics_plugin *p)
+{
+	AUTO_ERR struct err ignored = { 0 }, ignored_too = { 0 }, fault = { 0 };
+	const struct toml_value *monitor = NULL;
+
+	if (config_section(plugin_host(env)->config, TYPE_TASK_MONITOR ".cgroups", &monitor,
+			    &fault) < 0 ||
+			toml_bool(toml_find(monitor, "no_prometheus")))
+		return;
+	if (plugin_get(env, TYPE_SERVICE, "namespaces-service", &p->namespaces, &ignored) < 0)
+		p->namespaces = NULL;
+	if (plugin_get(env, TYPE_SERVICE, "tasks-service", &p->tasks, &ignored_too) < 0)
+		p->tasks = NULL;
+}
 
 int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
@@ -142,6 +163,7 @@ int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err 
 	p->handled = metrics_family(host->metrics, METRIC_COUNTER, "grpc_server_handled_total",
 			"Calls that were answered, whatever the answer.");
 	p->rpc = host->server;
+	find_tasks(env, p);
 	rpc_server_observe(host->server, count_call, p);
 	p->http = http_server_new(host->loop, host->data, fd, page, p);
 	*ret_instance = p;
