@@ -101,11 +101,13 @@ void proxied_stop_server(struct proxied *p)
 void proxied_free(struct proxied *p)
 {
 	proxy_link_unref(p->link);
+	/* First, so that nobody gets descriptors that the other loop closes behind the thread
+	 * sanitizer's back. */
+	if (p->server_loop != NULL)
+		proxied_stop_server(p);
 	loop_stop(p->client_loop);
 	thread_join(p->client_thread);
 	loop_free(p->client_loop);
-	if (p->server_loop != NULL)
-		proxied_stop_server(p);
 	(void)rmdir(p->dir);
 	free(p);
 }
