@@ -209,7 +209,7 @@ is_stopped() {
 crun_daemon() {
   cat >"$D/crun-daemon" <<END
 #!/bin/sh
-exec unshare -m sh -c 'mkdir -p /tmp/none; if [ -d /sys/fs/cgroup/unified ]; then
+exec unshare -m sh -c 'if [ -d /sys/fs/cgroup/unified ]; then
   mount -t tmpfs none /mnt && mkdir /mnt/h && mount -t cgroup -o hugetlb none /mnt/h 2>/dev/null
   mkdir -p /sys/fs/cgroup/hugetlb 2>/dev/null && mount --bind /mnt/h /sys/fs/cgroup/hugetlb
   umount /sys/fs/cgroup/unified 2>/dev/null
