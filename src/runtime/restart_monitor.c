@@ -31,9 +31,10 @@
 
 #define DEFAULT_INTERVAL (10 * NS_PER_S)
 /* Who waits for a task hears of its end as we do, and may want to delete it. */
-#define SETTLE	   NS_PER_S
-#define MAX_CHANGE (180 * NS_PER_S) /* for one container: a shim that hangs holds one thread   \
-				     */
+#define SETTLE NS_PER_S
+#define MAX_CHANGE                                                                             \
+	(180 * NS_PER_S) /* for one container: a shim that hangs holds one thread              \
+			  */
 #define WORKERS	   8
 #define MAX_QUEUED 65536
 
