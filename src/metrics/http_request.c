@@ -56,7 +56,7 @@ int http_request_parse(const char *data, size_t size, struct http_request *ret_r
 	size_t seen = size < HTTP_MAX_HEAD ? size : HTTP_MAX_HEAD, line_size;
 	const char *line_end, *end;
 
-	if (seen == 0)
+	if (data == NULL || seen == 0)
 		return 0;
 	end = memmem(data, seen, "\r\n\r\n", 4);
 	if (end == NULL)
