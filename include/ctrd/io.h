@@ -44,7 +44,7 @@ CTRD_API int ctrd_io_terminal(const struct ctrd_io *io);
  */
 CTRD_API int ctrd_io_start(struct ctrd_io *io, int in_fd, int out_fd, int err_fd,
 		void (*stdin_ended)(void *arg), void *arg, struct ctrd_error **ret_error);
-/** Waits until all output was copied and its writers have gone. */
+/** Waits until all output was copied and its writers have gone. Once the process has ended. */
 CTRD_API void ctrd_io_wait(struct ctrd_io *io);
 /** Gives up on output that has not come. */
 CTRD_API void ctrd_io_cancel(struct ctrd_io *io);

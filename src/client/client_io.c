@@ -339,8 +339,23 @@ int ctrd_io_start(struct ctrd_io *io, int in_fd, int out_fd, int err_fd,
 
 /* --- ending ------------------------------------------------------------------------------- */
 
+/* A pipe that nobody has ever written to looks like one that somebody may write to yet. Being a
+ * writer for a moment makes it one whose last writer has gone, unless there is another. */
+static void nudge(struct ctrd_io *io, enum which which)
+{
+	int fd;
+
+	if (!io->copiers[which].is_running)
+		return;
+	fd = fifo_open(io->paths[which], FIFO_WRITE);
+	if (fd >= 0)
+		close_fd(&fd);
+}
+
 void ctrd_io_wait(struct ctrd_io *io)
 {
+	nudge(io, OUT);
+	nudge(io, ERR);
 	LOCKED(&io->lock);
 	while (io->outputs > 0)
 		cond_wait(&io->ended, &io->lock);

@@ -77,13 +77,13 @@ static void stdin_ended(void *arg)
 	(void)!ctrd_task_close_stdin(a->client, a->container, a->exec_id, NULL);
 }
 
-int attend_copy(struct attend *a)
+int attend_copy(struct attend *a, bool with_input)
 {
 	bool terminal = a->console != NULL;
+	int in = terminal ? a->console_fd : STDIN_FILENO;
 	struct ctrd_error *error = NULL;
 
-	if (ctrd_io_start(a->io, terminal ? a->console_fd : STDIN_FILENO,
-			    terminal ? a->console_fd : STDOUT_FILENO,
+	if (ctrd_io_start(a->io, with_input ? in : -1, terminal ? a->console_fd : STDOUT_FILENO,
 			    terminal ? -1 : STDERR_FILENO, stdin_ended, a, &error) < 0)
 		return out_error(error);
 	return 0;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmd/ctr/cmd_snapshots.h"
@@ -64,19 +65,66 @@ static int run_list(struct cx *cx)
 
 /* --- tree --------------------------------------------------------------------------------- */
 
-/* Depth first, children in the order of the list; a parent that is not listed hides nothing. */
-static void print_below(const struct ctrd_snapshots *list, const char *parent, size_t level)
+/* Snapshots by name, and names in the order they were first mentioned, as a child or a parent:
+ * roots are printed in that order. */
+struct tree {
+	const struct ctrd_snapshots *list;
+	struct map by_name; /* to the snapshot, or to the tree itself if it is not listed */
+	char **names;
+	size_t count;
+};
+
+#define MAX_LEVELS 256
+
+static void mention(struct tree *t, const char *name, void *what)
 {
-	for (size_t i = 0; i < ctrd_snapshots_count(list) && level < 256; i++) {
+	void *known = map_find(&t->by_name, name);
+
+	if (known == NULL) {
+		t->names = xreallocarray(t->names, t->count + 1, sizeof(*t->names));
+		t->names[t->count++] = xstrdup(name);
+	}
+	if (known == NULL || what != t)
+		map_put(&t->by_name, name, what);
+}
+
+static void tree_init(struct tree *t, const struct ctrd_snapshots *list)
+{
+	*t = (struct tree){ .list = list };
+	map_init(&t->by_name);
+	for (size_t i = 0; i < ctrd_snapshots_count(list); i++) {
 		const struct ctrd_snapshot *s = ctrd_snapshots_at(list, i);
 
-		if (strcmp(ctrd_snapshot_parent(s), parent) != 0)
-			continue;
-		if (level == 0)
-			printf(" %s\n", ctrd_snapshot_key(s));
-		else
-			printf("%*s\\_ %s\n", (int)(2 * level), "", ctrd_snapshot_key(s));
-		print_below(list, ctrd_snapshot_key(s), level + 1);
+		mention(t, ctrd_snapshot_key(s), (void *)s);
+		if (ctrd_snapshot_parent(s)[0] != '\0')
+			mention(t, ctrd_snapshot_parent(s), t);
+	}
+}
+
+static void tree_done(struct tree *t)
+{
+	map_done(&t->by_name, NULL);
+	for (size_t i = 0; i < t->count; i++)
+		free(t->names[i]);
+	free(t->names);
+}
+
+static bool is_root(const struct tree *t, const char *name)
+{
+	const void *s = map_find(&t->by_name, name);
+
+	return s == t || ctrd_snapshot_parent(s)[0] == '\0';
+}
+
+static void print_below(const struct tree *t, const char *name, size_t level)
+{
+	printf("%*s%s%s\n", level == 0 ? 1 : (int)(2 * level), "", level == 0 ? "" : "\\_ ",
+			name);
+	for (size_t i = 0; i < ctrd_snapshots_count(t->list) && level < MAX_LEVELS; i++) {
+		const struct ctrd_snapshot *s = ctrd_snapshots_at(t->list, i);
+
+		if (strcmp(ctrd_snapshot_parent(s), name) == 0)
+			print_below(t, ctrd_snapshot_key(s), level + 1);
 	}
 }
 
@@ -85,13 +133,18 @@ static int run_tree(struct cx *cx)
 	AUTO(ctrd_client_close) struct ctrd_client *client = NULL;
 	AUTO(ctrd_snapshots_free) struct ctrd_snapshots *list = NULL;
 	struct ctrd_error *error = NULL;
+	struct tree t;
 	int status = cx_connect(cx, &client);
 
 	if (status != 0)
 		return status;
 	if (ctrd_snapshots_list(client, snapshotter(cx), NULL, &list, &error) < 0)
 		return out_error(error);
-	print_below(list, "", 0);
+	tree_init(&t, list);
+	for (size_t i = 0; i < t.count; i++)
+		if (is_root(&t, t.names[i]))
+			print_below(&t, t.names[i], 0);
+	tree_done(&t);
 	return 0;
 }
 

@@ -86,7 +86,7 @@ static int run_attended(const struct task_run *t, struct attend *a)
 	if (attend_make_io(a, t->container, t->null_io, t->log_uri, t->fifo_dir, t->terminal) !=
 			0)
 		return STATUS_FAILED;
-	if (attend_copy(a) != 0 || create_task(t, a, &pid) != 0)
+	if (attend_copy(a, !t->detach) != 0 || create_task(t, a, &pid) != 0)
 		return STATUS_FAILED;
 	if (start_and_wait(t, a, pid, &status) == 0)
 		return (int)status;

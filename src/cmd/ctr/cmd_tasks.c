@@ -150,13 +150,11 @@ static int run_kill(struct cx *cx)
 	AUTO(ctrd_client_close) struct ctrd_client *client = NULL;
 	const char *exec_id = str_is_empty(args->exec_id) ? NULL : args->exec_id;
 	struct ctrd_error *error = NULL;
-	uint32_t signal = 0, given = 0;
+	uint32_t signal = 0;
 	int status;
 
 	if (cx_arg(cx, 0)[0] == '\0')
 		return out_fail("container id must be provided");
-	if (!str_is_empty(args->signal) && ctrd_signal_parse(args->signal, &given, &error) < 0)
-		return out_error(error);
 	if (args->all && exec_id != NULL)
 		return out_fail("specify an exec-id or all; not both");
 	status = cx_connect(cx, &client);
@@ -243,6 +241,27 @@ static int remove_exec(
 	return (int)status;
 }
 
+/* NULL, or why not, with the log line printed. */
+static struct ctrd_error *remove_task(struct ctrd_client *client, const char *id, bool force)
+{
+	AUTO(ctrd_process_free) struct ctrd_process *p = NULL;
+	struct ctrd_error *error = NULL;
+	uint32_t exit_status = 0;
+
+	if (ctrd_task_state(client, id, NULL, &p, &error) < 0) {
+		out_log("error", error, "failed to load task from %s", id);
+		return error;
+	}
+	if (ctrd_task_remove(client, id, NULL, force, &exit_status, &error) < 0) {
+		out_log("error", error, "unable to delete %s", id);
+		return error;
+	}
+	if (exit_status != 0)
+		out_log("warning", NULL, "task %s exit with non-zero exit code %u", id,
+				exit_status);
+	return NULL;
+}
+
 static int run_remove(struct cx *cx)
 {
 	const struct remove_args *args = cx->args;
@@ -255,18 +274,8 @@ static int run_remove(struct cx *cx)
 	if (!str_is_empty(args->exec_id))
 		return remove_exec(client, cx_arg(cx, 0), args);
 	for (int i = 0; i < cx->argc; i++) {
-		struct ctrd_error *error = NULL;
-		uint32_t exit_status = 0;
+		struct ctrd_error *error = remove_task(client, cx->argv[i], args->force);
 
-		if (ctrd_task_remove(client, cx->argv[i], NULL, args->force, &exit_status,
-				    &error) == 0) {
-			if (exit_status != 0)
-				out_log("warning", NULL,
-						"task %s exit with non-zero exit code %u",
-						cx->argv[i], exit_status);
-			continue;
-		}
-		out_log("error", error, "unable to delete %s", cx->argv[i]);
 		if (first == NULL)
 			first = error;
 		else

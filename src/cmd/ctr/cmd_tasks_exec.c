@@ -97,7 +97,7 @@ static int exec_attended(struct cx *cx, struct attend *a, const char *process)
 	if (attend_make_io(a, args->exec_id, false, args->log_uri, args->fifo_dir, args->tty) !=
 			0)
 		return STATUS_FAILED;
-	if (attend_copy(a) != 0)
+	if (attend_copy(a, !args->detach) != 0)
 		return STATUS_FAILED;
 	if (ctrd_task_exec(a->client, a->container, a->exec_id, process, a->io, &error) < 0)
 		return out_error(error);
@@ -141,7 +141,7 @@ static int attach(struct attend *a)
 	struct ctrd_error *error = NULL;
 	uint32_t status = 0, unused;
 
-	if (attend_copy(a) != 0 || attend_prepare(a) != 0)
+	if (attend_copy(a, true) != 0 || attend_prepare(a) != 0)
 		return STATUS_FAILED;
 	if (attend_wait(a, &status) != 0)
 		return STATUS_FAILED;

@@ -68,6 +68,17 @@ static void output_is_copied_until_its_writers_have_gone(void **state)
 	ctrd_io_free(io, 0);
 }
 
+static void waiting_ends_where_nobody_ever_wrote(void **state)
+{
+	struct fixture *f = *state;
+	struct ctrd_io *io = make_io(f, 0);
+
+	assert_int_equal(
+			ctrd_io_start(io, -1, f->out_write, f->out_write, NULL, NULL, NULL), 0);
+	ctrd_io_wait(io);
+	ctrd_io_free(io, 0);
+}
+
 static void count_end(void *arg)
 {
 	uint64_t one = 1;
@@ -172,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IO_TEST(output_is_copied_until_its_writers_have_gone),
+		IO_TEST(waiting_ends_where_nobody_ever_wrote),
 		IO_TEST(input_reaches_a_reader_that_comes_late_and_its_end_is_told),
 		IO_TEST(freeing_ends_threads_that_wait_for_the_other_side),
 		IO_TEST(freeing_ends_a_copy_that_is_going_on),
