@@ -247,11 +247,12 @@ static void remove_container(struct channel *c, struct arena *arena, const char 
 	Containers__DeleteContainerRequest del = CONTAINERS__DELETE_CONTAINER_REQUEST__INIT;
 	Snapshots__RemoveSnapshotRequest snap = SNAPSHOTS__REMOVE_SNAPSHOT_REQUEST__INIT;
 
-	del.id = id;
-	(void)call(c, arena, CONTAINERS, "Delete", &del, &google__protobuf__empty__descriptor);
+	/* The snapshot first: once its container is gone, a collection may take it. */
 	snap.snapshotter = "overlayfs";
 	snap.key = id;
 	(void)call(c, arena, SNAPSHOTS, "Remove", &snap, &google__protobuf__empty__descriptor);
+	del.id = id;
+	(void)call(c, arena, CONTAINERS, "Delete", &del, &google__protobuf__empty__descriptor);
 }
 
 static int do_lifecycle(char **argv)

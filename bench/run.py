@@ -168,7 +168,7 @@ class Bench:
         time.sleep(seconds)
         after = {d.name: wakeups(d.proc.pid) for d in (self.ours, self.peer)}
         self.row('daemon idle PSS', pss(self.ours.proc.pid) / 1024, pss(self.peer.proc.pid) / 1024, 'MiB', '<= 4 MiB')
-        self.row('daemon idle wake-ups', *((after[n] - before[n]) / seconds for n in ('ours', 'peer')), '1/s', '0')
+        self.row('daemon idle wake-ups', *(max(0, after[n] - before[n]) / seconds for n in ('ours', 'peer')), '1/s', '0')
 
     def lifecycle(self):
         spec = make_spec(f'{self.tmp}/true.json', ['/bin/true'], '/bench/c')
@@ -199,7 +199,7 @@ class Bench:
         json.dump(spec_data, open(spec, 'w'))
         got = {}
         for d in (self.ours, self.peer):
-            ids = [f's{i}' for i in range(20)]
+            ids = [f'{d.name}-{os.getpid()}-{i}' for i in range(20)]
             for i in ids:
                 self.run('start', d.sock, d.parent, spec, i)
             os.sync()  # fresh binaries count as private until they are written

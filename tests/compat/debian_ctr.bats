@@ -266,6 +266,20 @@ teardown() {
   [[ "$output" == *"$base"* ]]
 }
 
+@test "snapshots diff makes a layer" {
+  base=$("$CTR" snapshots ls | awk '$NF == "Committed" {print $1; exit}')
+  "$CTR" snapshots prepare w1 "$base"
+  eval "mkdir -p $D/w; $("$CTR" snapshots mounts "$D/w" w1)"
+  echo new >"$D/w/new-file"
+  rm "$D/w/etc/group"
+  umount "$D/w"
+  "$CTR" snapshots diff "$base" w1 >"$D/diff.tgz"
+  run tar -tzf "$D/diff.tgz"
+  [[ "$output" == *"new-file"* ]]
+  [[ "$output" == *"etc/.wh.group"* ]]
+  "$CTR" snapshots rm w1
+}
+
 @test "namespaces: create, ls, label, rm" {
   run "$CTR" namespaces create n1 a=b
   [ "$status" -eq 0 ]
