@@ -35,8 +35,8 @@ MUST_USE int attend_open(struct attend *a, struct ctrd_client *client, const cha
 		const char *exec_id, bool terminal);
 /* Catches signals and starts to wait for the end. Before the process is started. */
 MUST_USE int attend_prepare(struct attend *a);
-/* Copies between the streams and a->io, which must be set. Without input: what is ours ends with
- * us, and that must not look like its end to a process that goes on. */
+/* Copies between the streams and a->io, which must be set. Without input: what is ours ends
+ * with us, and that must not look like its end to a process that goes on. */
 MUST_USE int attend_copy(struct attend *a, bool with_input);
 /* Passes signals and sizes on until the process has ended; its status. */
 MUST_USE int attend_wait(struct attend *a, uint32_t *ret_status);

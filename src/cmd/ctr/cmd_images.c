@@ -84,7 +84,7 @@ static int run_list(struct cx *cx)
 	if (status != 0)
 		return status;
 	if (ctrd_images_list(client, (const char *const *)cx->argv, &list, &error) < 0)
-		return out_fail("failed to list images: %s", ctrd_error_text(error));
+		return out_error_in("failed to list images", error);
 	if (CX_ARGS(cx, struct list_args)->quiet) {
 		for (size_t i = 0; i < ctrd_images_count(list); i++)
 			printf("%s\n", ctrd_image_name(ctrd_images_at(list, i)));
@@ -142,7 +142,7 @@ static int run_check(struct cx *cx)
 	if (status != 0)
 		return status;
 	if (ctrd_images_list(client, (const char *const *)cx->argv, &list, &error) < 0)
-		return out_fail("failed listing images: %s", ctrd_error_text(error));
+		return out_error_in("failed listing images", error);
 	if (ctrd_images_count(list) == 0)
 		return 0;
 	tabwriter_init(&t, 1, 8, 1, ' ');

@@ -34,6 +34,13 @@ int out_error(struct ctrd_error *own_error)
 	return STATUS_FAILED;
 }
 
+int out_error_in(const char *context, struct ctrd_error *own_error)
+{
+	out_fail("%s: %s", context, ctrd_error_text(own_error));
+	ctrd_error_free(own_error);
+	return STATUS_FAILED;
+}
+
 int out_version(void)
 {
 	printf("ctr github.com/containerd/containerd/v2 %s\n", ctrd_version());

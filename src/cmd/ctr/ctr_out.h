@@ -20,6 +20,8 @@ struct jnode;
 int out_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The same with an error's text; takes it over. */
 int out_error(struct ctrd_error *own_error);
+/* "ctr: <context>: <text>" */
+int out_error_in(const char *context, struct ctrd_error *own_error);
 int out_version(void);
 
 #define AUTO_ERROR __attribute__((cleanup(error_slot_free)))

@@ -30,6 +30,7 @@ static int keep(struct cx *cx)
 {
 	const struct args *a = cx->args;
 
+	strv_free(got.list);
 	got = *a;
 	free(got_text);
 	got.text = got_text = xstrdup(a->text);
@@ -136,7 +137,6 @@ static void flags_come_before_arguments_in_either_form(void **state)
 	assert_int_equal(got.count, 7);
 	assert_true(got.duration == INT64_C(5400000000000));
 	assert_string_equal(got_argv, "arg|--text|q");
-	strv_free(got.list);
 }
 
 static void two_dashes_end_the_flags(void **state)
@@ -262,5 +262,6 @@ int main(void)
 
 	free(got_argv);
 	free(got_text);
+	strv_free(got.list);
 	return rc;
 }
