@@ -256,6 +256,10 @@ static enum call_fate run(
 	struct fake_shim *f = self;
 
 	LOCKED(&f->lock);
+	if (f->is_stopping) {
+		err_set(err, ERR_UNAVAILABLE, "stopping");
+		return CALL_FAILED;
+	}
 	if (!f->is_mute)
 		return on(f, call, request, err);
 	f->muted[f->muted_count++] = call_ref(call);
@@ -310,6 +314,7 @@ void fake_shim_init(struct fake_shim *f)
 
 void fake_shim_start(struct fake_shim *f, const char *socket)
 {
+	f->is_stopping = false;
 	f->served = serve_at(socket, (struct served_service[]){ { &service_v2, f },
 						     { f->only_v2 ? NULL : &service_v3, f },
 						     { NULL, NULL } });
@@ -334,6 +339,7 @@ void fake_shim_stop(struct fake_shim *f)
 	f->served = NULL;
 	{
 		LOCKED(&f->lock);
+		f->is_stopping = true;
 		finish_all(f->muted, &f->muted_count);
 		map_for_each (slot, &f->tasks) {
 			struct fake_task *t = slot->value;

@@ -23,6 +23,7 @@ struct fake_shim {
 	const char *fail_create;   /* text of an error, set by the test before */
 	bool only_v2;		   /* set before fake_shim_start() */
 	bool is_mute;		   /* under lock: answers nothing any more */
+	bool is_stopping;	   /* parks nothing any more */
 	size_t creates, shutdowns; /* under lock */
 	struct call *muted[64];
 	size_t muted_count;
