@@ -203,8 +203,7 @@ teardown() {
   [[ "$output" == *"already exists"* ]]
 }
 
-@test "attach gets the output of a running task" {
-
+@test "run -d without any stdio" {
   "$CTR" run -d --null-io "$IMAGE" a1 sleep 1000
   run "$CTR" tasks ls
   [[ "$output" == *RUNNING* ]]
