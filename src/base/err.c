@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -96,11 +97,21 @@ int err_move(struct err *err, struct err *from)
 	return -1;
 }
 
+int err_copy(struct err *err, const struct err *from)
+{
+	assert(err->kind == ERR_NONE);
+	*err = *from;
+	err->text = xstrdup(err_text(from));
+	err->details = err_details_copy(from->details);
+	return -1;
+}
+
 void err_clear(struct err *err)
 {
 	int saved = errno;
 
 	free(err->text);
+	err_details_free(err->details);
 	*err = (struct err){ 0 };
 	errno = saved;
 }

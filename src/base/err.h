@@ -19,8 +19,9 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	int sys;    /* errno behind it, 0 if none */
-	char *text; /* owned; NULL only if nothing was set */
+	int sys;		     /* errno behind it, 0 if none */
+	char *text;		     /* owned; NULL only if nothing was set */
+	struct err_details *details; /* owned; NULL: none (base/err_details.h) */
 };
 
 #define AUTO_ERR __attribute__((cleanup(err_clear)))
@@ -41,6 +42,9 @@ int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Moves what "from" holds into "err" (which must be empty) and empties "from". Returns -1. */
 int err_move(struct err *err, struct err *from);
+
+/* Into an empty "err". Returns -1. */
+int err_copy(struct err *err, const struct err *from);
 
 void err_clear(struct err *err);
 

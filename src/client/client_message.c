@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -80,23 +81,9 @@ static bool read_signed(ProtobufCType type, const void *at, int64_t *ret)
 
 static void write_base64(struct json_out *o, const uint8_t *p, size_t size)
 {
-	static const char digits[] =
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	AUTO_BUF struct buf b = { .limit = SIZE_MAX };
+	AUTO_FREE char *digits = base64_encode(p, size, BASE64_PADDED);
 
-	buf_add_byte(&b, '"');
-	for (; size > 0; p += 3, size -= size < 3 ? size : 3) {
-		uint32_t v = (uint32_t)p[0] << 16;
-
-		v |= size > 1 ? (uint32_t)p[1] << 8 : 0;
-		v |= size > 2 ? p[2] : 0;
-		buf_add_byte(&b, (unsigned char)digits[v >> 18]);
-		buf_add_byte(&b, (unsigned char)digits[v >> 12 & 63]);
-		buf_add_byte(&b, size > 1 ? (unsigned char)digits[v >> 6 & 63] : '=');
-		buf_add_byte(&b, size > 2 ? (unsigned char)digits[v & 63] : '=');
-	}
-	buf_add_byte(&b, '"');
-	json_out_raw(o, b.data, b.size);
+	json_out_text(o, digits);
 }
 
 static void write_real(struct json_out *o, double value)

@@ -173,7 +173,7 @@ static void set_result_locked(struct call *call, const struct err *err)
 	call->done = true;
 	call->pipe.out_end = true;
 	if (err != NULL && err->kind != ERR_NONE)
-		rpc_err_copy(&call->result, err);
+		err_copy(&call->result, err);
 	else if (has_one_answer(call) && !call->answered)
 		err_plain(&call->result, ERR_INTERNAL, "the handler gave no answer");
 }
@@ -377,7 +377,7 @@ bool call_is_done(struct call *call, struct err *ret_status)
 	if (!call->done)
 		return false;
 	if (call->result.kind != ERR_NONE)
-		rpc_err_copy(ret_status, &call->result);
+		err_copy(ret_status, &call->result);
 	return true;
 }
 

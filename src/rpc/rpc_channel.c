@@ -346,7 +346,7 @@ static void give_answer(struct rpc_stream *s)
 	mutex_lock(&s->pipe.lock);
 	m = msgq_pop(&s->pipe.in);
 	if (s->pipe.why.kind != ERR_NONE)
-		rpc_err_copy(&err, &s->pipe.why);
+		err_copy(&err, &s->pipe.why);
 	mutex_unlock(&s->pipe.lock);
 	if (err.kind == ERR_NONE && m == NULL)
 		err_plain(&err, ERR_INTERNAL, "the peer sent no answer");
@@ -576,7 +576,7 @@ int rpc_stream_close_send(struct rpc_stream *s, struct err *err)
 {
 	LOCKED(&s->pipe.lock);
 	if (s->pipe.over && s->pipe.why.kind != ERR_NONE) {
-		rpc_err_copy(err, &s->pipe.why);
+		err_copy(err, &s->pipe.why);
 		return -1;
 	}
 	s->pipe.out_end = true;

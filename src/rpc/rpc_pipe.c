@@ -3,12 +3,6 @@
 
 #include <assert.h>
 
-void rpc_err_copy(struct err *to, const struct err *from)
-{
-	err_plain(to, from->kind, "%s", err_text(from));
-	to->sys = from->sys;
-}
-
 static void on_task(struct loop_task *task)
 {
 	struct rpc_pipe *p = container_of(task, struct rpc_pipe, task);
@@ -76,7 +70,7 @@ void rpc_pipe_end_in_locked(struct rpc_pipe *p, const struct err *why)
 		return;
 	p->in_end = true;
 	if (why != NULL && why->kind != ERR_NONE)
-		rpc_err_copy(&p->why, why);
+		err_copy(&p->why, why);
 	rpc_pipe_changed_locked(p);
 }
 
@@ -86,7 +80,7 @@ void rpc_pipe_break_locked(struct rpc_pipe *p, const struct err *why)
 		return;
 	p->over = true;
 	if (p->why.kind == ERR_NONE)
-		rpc_err_copy(&p->why, why);
+		err_copy(&p->why, why);
 	msgq_done(&p->out);
 	rpc_pipe_changed_locked(p);
 }
@@ -95,7 +89,7 @@ static int fail_locked(struct rpc_pipe *p, struct err *err)
 {
 	if (p->why.kind == ERR_NONE)
 		return err_plain(err, ERR_UNKNOWN, "EOF");
-	rpc_err_copy(err, &p->why);
+	err_copy(err, &p->why);
 	return -1;
 }
 

@@ -72,6 +72,3 @@ void rpc_pipe_end_in(struct rpc_pipe *p);
 MUST_USE bool rpc_pipe_hold(struct rpc_pipe *p);
 /* NULL if nothing is queued; then *ret_end tells whether nothing will be. */
 MUST_USE struct rpc_msg *rpc_pipe_take(struct rpc_pipe *p, bool *ret_end);
-
-/* Copies kind and text. */
-void rpc_err_copy(struct err *to, const struct err *from);

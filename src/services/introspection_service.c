@@ -7,6 +7,7 @@
 #include "api/timestamp.h"
 #include "api/typeurl.h"
 #include "base/auto.h"
+#include "base/err_details.h"
 #include "base/str.h"
 #include "core/any.h"
 #include "core/deprecation.h"
@@ -85,6 +86,14 @@ static bool plugin_field(void *object, char *const *path, size_t n, const char *
 	return true;
 }
 
+/* The original wraps the class and the cause here, alone of all: the cause is a detail, too. */
+static enum call_fate refuse_filters(struct err *err)
+{
+	err_add_cause(err, err->kind, err_text(err));
+	(void)err_wrap(err, "invalid argument");
+	return CALL_FAILED;
+}
+
 static enum call_fate plugins(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
@@ -95,7 +104,7 @@ static enum call_fate plugins(struct call *call, void *self,
 	AUTO(filter_free) struct filter *f = NULL;
 
 	if (filter_parse(wire_strv_in(g.arena, r->n_filters, r->filters), &f, err) < 0)
-		return CALL_FAILED;
+		return refuse_filters(err);
 	for (size_t i = 0; i < plugin_set_count(s->plugins); i++) {
 		const struct plugin_info *info = plugin_set_info(s->plugins, i);
 		bool hit = filter_match(f, plugin_field, (void *)(uintptr_t)info, err);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -71,25 +72,6 @@ static int run_create(struct cx *cx)
 
 /* --- info --------------------------------------------------------------------------------- */
 
-static char *base64(const unsigned char *p, size_t size)
-{
-	static const char digits[] =
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	AUTO_BUF struct buf b = { .limit = SIZE_MAX };
-
-	for (; size > 0; p += 3, size -= size < 3 ? size : 3) {
-		uint32_t v = (uint32_t)p[0] << 16;
-
-		v |= size > 1 ? (uint32_t)p[1] << 8 : 0;
-		v |= size > 2 ? p[2] : 0;
-		buf_add_byte(&b, (unsigned char)digits[v >> 18]);
-		buf_add_byte(&b, (unsigned char)digits[v >> 12 & 63]);
-		buf_add_byte(&b, size > 1 ? (unsigned char)digits[v >> 6 & 63] : '=');
-		buf_add_byte(&b, size > 2 ? (unsigned char)digits[v & 63] : '=');
-	}
-	return buf_take_str(&b);
-}
-
 static struct jnode *any_node(const struct ctrd_any *any)
 {
 	struct jnode *n;
@@ -102,7 +84,7 @@ static struct jnode *any_node(const struct ctrd_any *any)
 	if (ctrd_any_type(any)[0] != '\0')
 		jnode_set_str(n, "type_url", ctrd_any_type(any));
 	if (size > 0) {
-		AUTO_FREE char *text = base64(value, size);
+		AUTO_FREE char *text = base64_encode(value, size, BASE64_PADDED);
 
 		jnode_set_str(n, "value", text);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calling side of a gRPC connection. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ struct grpc_out {
 	struct rpc_stream *stream; /* NULL: nobody waits for it any more */
 	size_t header_bytes;
 	char *http_status, *grpc_status, *grpc_message, *encoding;
+	char *details; /* grpc-status-details-bin, if it came once */
+	bool details_seen;
 };
 
 struct grpc_client {
@@ -45,6 +48,7 @@ static void out_free(struct grpc_out *o)
 	free(o->grpc_status);
 	free(o->grpc_message);
 	free(o->encoding);
+	free(o->details);
 	free(o);
 }
 
@@ -235,11 +239,11 @@ static void read_status(const struct grpc_out *o, struct err *ret)
 	}
 	if (code == 0 && grpc_reader_is_inside(&o->h2.reader))
 		err_plain(ret, ERR_INTERNAL, "unexpected EOF");
-	if (code == 0)
+	if (ret->kind != ERR_NONE)
 		return;
 	message = grpc_message_decode(
 			str_or(o->grpc_message, ""), strlen(str_or(o->grpc_message, "")));
-	err_plain(ret, err_kind_of_grpc((int)(code > 16 ? 2 : code), message), "%s", message);
+	grpc_status_read((int)(code > INT_MAX ? INT_MAX : code), message, o->details, ret);
 }
 
 static void on_response_end(struct grpc_out *o)
@@ -281,6 +285,16 @@ static void keep(char **slot, const uint8_t *value)
 	*slot = xstrdup((const char *)value);
 }
 
+/* More than one is as none, as with Go's client. */
+static void keep_details(struct grpc_out *o, const uint8_t *value)
+{
+	if (o->details_seen)
+		free(take_ptr(o->details));
+	else
+		o->details = xstrdup((const char *)value);
+	o->details_seen = true;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 		size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
 		void *user)
@@ -301,6 +315,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		keep(&o->grpc_status, value);
 	else if (strcmp(key, "grpc-message") == 0)
 		keep(&o->grpc_message, value);
+	else if (strcmp(key, "grpc-status-details-bin") == 0)
+		keep_details(o, value);
 	else if (strcmp(key, "grpc-encoding") == 0)
 		keep(&o->encoding, value);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "rpc/grpc/grpc_guard_priv.h"
@@ -63,44 +64,61 @@ static const uint8_t alive_ping[8] = { 'a', 'l', 'i', 'v', 'e', '?', 0, 0 };
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *room, size_t size,
 		uint32_t *flags, nghttp2_data_source *source, void *user);
 
-/* grpc-status and, if there is one, grpc-message; returns the number of headers. */
-static size_t status_headers(
-		const struct err *status, char number[8], char **ret_message, nghttp2_nv nv[2])
-{
-	int n = snprintf(number, 8, "%d", err_grpc_status(status));
+/* What the headers that tell a status are made of. */
+struct status_text {
+	char number[8];
+	char *message, *details; /* owned */
+};
 
-	nv[0] = H2_NV("grpc-status", number, (size_t)n);
+#define STATUS_HEADERS 3
+
+static void status_text_done(struct status_text *t)
+{
+	free(t->message);
+	free(t->details);
+}
+
+/* grpc-status and, if they are there, grpc-message and the details; how many. */
+static size_t status_headers(const struct err *status, struct status_text *text, nghttp2_nv *nv)
+{
+	int n = snprintf(text->number, sizeof(text->number), "%d", err_grpc_status(status));
+
+	nv[0] = H2_NV("grpc-status", text->number, (size_t)n);
 	if (status->kind == ERR_NONE)
 		return 1;
-	*ret_message = grpc_message_encode(err_text(status), MAX_MESSAGE);
-	nv[1] = H2_NV("grpc-message", *ret_message, strlen(*ret_message));
-	return 2;
+	text->message = grpc_message_encode(err_text(status), MAX_MESSAGE);
+	nv[1] = H2_NV("grpc-message", text->message, strlen(text->message));
+	if (err_detail_count(status) == 0)
+		return 2;
+	text->details = grpc_details_encode(status, MAX_MESSAGE);
+	nv[2] = H2_NV("grpc-status-details-bin", text->details, strlen(text->details));
+	return 3;
 }
 
 static void submit_trailers(struct grpc_call *g, const struct err *status)
 {
-	AUTO_FREE char *message = NULL;
-	char number[8];
-	nghttp2_nv nv[2];
-	size_t n = status_headers(status, number, &message, nv);
+	struct status_text text = { 0 };
+	nghttp2_nv nv[STATUS_HEADERS];
+	size_t n = status_headers(status, &text, nv);
 
 	(void)nghttp2_submit_trailer(g->h2.h2->session, g->h2.id, nv, n);
+	status_text_done(&text);
 }
 
 /* A response that is nothing but a status. */
 static void respond_status(struct grpc_call *g, const char *http, const struct err *status)
 {
-	AUTO_FREE char *message = NULL;
-	char number[8];
-	nghttp2_nv nv[4];
+	struct status_text text = { 0 };
+	nghttp2_nv nv[2 + STATUS_HEADERS];
 	size_t n;
 
 	g->responded = true;
 	grpc_guard_sent(&g->conn->guard, 0);
 	nv[0] = H2_NV(":status", http, strlen(http));
 	nv[1] = H2_NV("content-type", "application/grpc", 16);
-	n = status_headers(status, number, &message, nv + 2);
+	n = status_headers(status, &text, nv + 2);
 	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, 2 + n, NULL);
+	status_text_done(&text);
 }
 
 static void respond_data(struct grpc_call *g)

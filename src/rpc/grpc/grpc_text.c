@@ -4,9 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/arena.h"
+#include "api/pb.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "rpc/rpc_status_priv.h"
 #include "rpc/rpc_text_priv.h"
+
+#define DETAILS_ARENA ((size_t)16 << 20)
 
 static void add_escaped(struct buf *b, const char *text, size_t size)
 {
@@ -70,6 +78,59 @@ char *grpc_message_decode(const char *text, size_t size)
 		i += 2;
 	}
 	return buf_take_str(&b);
+}
+
+char *grpc_details_encode(const struct err *err, size_t max_text)
+{
+	AUTO_ARENA struct arena arena;
+	const void *bytes;
+	size_t size;
+
+	arena_init(&arena, 0);
+	bytes = pb_encode_arena(&rpc_status_out(err, max_text, &arena)->base, &arena, &size);
+	return base64_encode(bytes, size, BASE64_BARE);
+}
+
+/* False if the details say nothing. */
+static bool read_details(
+		int code, const char *message, const struct buf *details, struct err *err)
+{
+	AUTO_ARENA struct arena arena;
+	AUTO_ERR struct err ignored = { 0 };
+	ProtobufCMessage *m;
+	const Rpc__Status *status;
+
+	arena_init(&arena, DETAILS_ARENA);
+	if (pb_decode(&rpc__status__descriptor, str_or(details->data, ""), details->size,
+			    &arena, &pb_limits_reply, &m, &ignored) < 0)
+		return false;
+	status = (const Rpc__Status *)m;
+	if (status->code != code)
+		(void)err_plain(err, ERR_INTERNAL,
+				"grpc-status-details-bin mismatch: grpc-status=%d, "
+				"grpc-message=\"%s\", grpc-status-details-bin=%d",
+				code, message, status->code);
+	else if (code != 0)
+		rpc_status_in(status, err);
+	return true;
+}
+
+void grpc_status_read(int code, const char *message, const char *details, struct err *err)
+{
+	AUTO_BUF struct buf bytes = { .limit = SIZE_MAX };
+	size_t at;
+
+	if (details != NULL && !base64_decode(details, strlen(details), &bytes, &at)) {
+		(void)err_plain(err, ERR_INTERNAL,
+				"transport: malformed grpc-status-details-bin: "
+				"illegal base64 data at input byte %zu",
+				at);
+		return;
+	}
+	if (details != NULL && read_details(code, message, &bytes, err))
+		return;
+	if (code != 0)
+		(void)err_plain(err, err_kind_of_grpc(code, message), "%s", message);
 }
 
 static const struct unit {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The textual parts of gRPC: grpc-message and grpc-timeout. */
+/* The textual parts of gRPC: grpc-message, grpc-status-details-bin and grpc-timeout. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +15,19 @@
 MUST_USE char *grpc_message_encode(const char *text, size_t limit);
 /* Lenient: what is no escape stays as it is. Caller frees. */
 MUST_USE char *grpc_message_decode(const char *text, size_t size);
+
+struct err;
+
+/* google.rpc.Status in base64, its texts at most max_text bytes long each. Caller frees. */
+MUST_USE char *grpc_details_encode(const struct err *err, size_t max_text);
+/*
+ * What a peer's status amounts to, in the words of Go's client: the message of the details
+ * counts more than the other, details that are no Status are as none (a peer may use the name
+ * for something of its own), and a code that differs from theirs is an INTERNAL error.
+ * "message" is decoded already, "details" NULL if there are none. Leaves err empty if all went
+ * well.
+ */
+void grpc_status_read(int code, const char *message, const char *details, struct err *err);
 
 /* "699958u"; rounds up, at most eight digits. */
 void grpc_timeout_format(int64_t timeout_ns, char out[GRPC_TIMEOUT_SIZE]);

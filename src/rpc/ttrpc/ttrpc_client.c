@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "rpc/channel_priv.h"
 #include "rpc/rpc_sock_priv.h"
+#include "rpc/rpc_status_priv.h"
 #include "rpc/ttrpc/ttrpc_frame_priv.h"
 
 #define ENVELOPE_ARENA ((size_t)32 << 20)
@@ -288,8 +289,7 @@ static void read_response(const Ttrpc__Response *response, struct ttrpc_call *ca
 	const Rpc__Status *status = response->status;
 
 	if (status != NULL && status->code != 0)
-		err_plain(ret_status, err_kind_of_grpc(status->code, status->message), "%s",
-				status->message);
+		rpc_status_in(status, ret_status);
 	else
 		rpc_pipe_deliver(&call->stream->pipe,
 				rpc_msg_new(response->payload.data, response->payload.len));

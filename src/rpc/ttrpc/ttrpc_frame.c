@@ -5,14 +5,17 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "api/arena.h"
 #include "api/pb/ttrpc.pb-c.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "rpc/rpc_text_priv.h"
+#include "rpc/rpc_status_priv.h"
 
 /* A peer's word about length is not trusted with memory before the bytes come. */
 #define FIRST_ROOM ((size_t)64 * 1024)
+/* Of an error: far below what a frame takes. */
+#define MAX_TEXT ((size_t)1 << 20)
 
 static uint32_t get_u32(const unsigned char *p)
 {
@@ -143,15 +146,13 @@ void ttrpc_frame_response(struct rpc_msg *m, uint32_t stream)
 
 struct rpc_msg *ttrpc_frame_status(uint32_t stream, const struct err *err)
 {
-	Rpc__Status status = RPC__STATUS__INIT;
 	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
-	AUTO_FREE char *message = rpc_text_utf8(err_text(err));
+	AUTO_ARENA struct arena arena;
 	struct rpc_msg *m;
 
-	status.code = err_grpc_status(err);
-	status.message = message;
-	if (status.code != 0)
-		response.status = &status;
+	arena_init(&arena, 0);
+	if (err->kind != ERR_NONE)
+		response.status = rpc_status_out(err, MAX_TEXT, &arena);
 	m = rpc_msg_pack(&response.base);
 	ttrpc_frame_message(m, stream, TTRPC_RESPONSE, 0);
 	return m;

@@ -14,6 +14,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/ctx.h"
+#include "base/err_details.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -134,6 +135,28 @@ static void errors_keep_kind_and_text(void **state)
 	expect(w, ERR_NOT_FOUND, "thing x: not found");
 	assert_int_equal(call(w, "FailNow", "100% \xc3\xa4\n", 0, NULL), -1);
 	expect(w, ERR_NOT_FOUND, "thing 100% \xc3\xa4\n: not found");
+	end(w);
+}
+
+static void errors_keep_what_was_joined_to_them(void **state)
+{
+	struct world *w = begin(state);
+	const struct err_detail *d;
+
+	assert_int_equal(call(w, "FailTwice", "a", 0, NULL), -1);
+	assert_int_equal(w->err.kind, ERR_NOT_FOUND);
+	/* the peer's message, and once more what its details tell: as Go's clients have it */
+	assert_string_equal(err_text(&w->err),
+			"thing a: not found\npart: invalid argument\ninvalid argument");
+	assert_int_equal(err_detail_count(&w->err), 2);
+	d = err_detail_at(&w->err, 0);
+	assert_null(d->type_url);
+	assert_int_equal(d->kind, ERR_INVALID);
+	assert_string_equal(d->text, "invalid argument");
+	d = err_detail_at(&w->err, 1);
+	assert_string_equal(d->type_url, "t.v1.Note");
+	assert_int_equal(d->size, 3);
+	assert_memory_equal(d->data, "\1\0\377", 3);
 	end(w);
 }
 
@@ -883,6 +906,7 @@ static const struct mode modes[] = {
 static const struct CMUnitTest rules[] = {
 	TEST(unary_calls_answer),
 	TEST(errors_keep_kind_and_text),
+	TEST(errors_keep_what_was_joined_to_them),
 	TEST(reports_tell_method_and_status),
 	TEST(namespace_and_lease_travel),
 	TEST(unknown_methods_are_unimplemented),

@@ -6,10 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/arena.h"
+#include "api/pb.h"
+#include "api/typeurl.h"
 #include "base/auto.h"
+#include "base/base64.h"
 #include "base/clock.h"
+#include "base/err_details.h"
 #include "base/mem.h"
 #include "rpc/grpc/grpc_reader_priv.h"
+#include "rpc/rpc_status_priv.h"
 
 static void expect_encoded(const char *text, const char *want)
 {
@@ -160,6 +166,105 @@ static void unacceptable_messages_are_refused_by_their_prefix(void **state)
 			ERR_INTERNAL);
 }
 
+/* grpc-go 1.33 wrote this, of status.New(NotFound, …).WithDetails() and one more detail. */
+static const char go_details[] =
+		"CAUSK3RoaW5nIGE6IG5vdCBmb3VuZApwYXJ0IGE6IGludmFsaWQgYXJndW1lbnQaPQoldHlwZS5n"
+		"b29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlN0YXR1cxIUCAMSEGludmFsaWQgYXJndW1lbnQaEAoJ"
+		"dC52MS5Ob3RlEgMBAP8";
+
+static void details_are_the_bytes_that_go_sends(void **state)
+{
+	AUTO_ERR struct err err = { 0 }, other = { 0 };
+	AUTO_FREE char *text = NULL;
+
+	err_set(&err, ERR_NOT_FOUND, "thing a");
+	err_set(&other, ERR_INVALID, "part a");
+	err_join(&err, &other);
+	err_add_detail(&err, "t.v1.Note", "\1\0\377", 3);
+	text = grpc_details_encode(&err, 1000);
+	assert_string_equal(text, go_details);
+}
+
+static void details_that_go_sends_are_read(void **state)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	grpc_status_read(5, "shorter", go_details, &err);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_string_equal(err_text(&err),
+			"thing a: not found\npart a: invalid argument\ninvalid argument");
+	assert_int_equal(err_detail_count(&err), 2);
+	assert_int_equal(err_detail_at(&err, 0)->kind, ERR_INVALID);
+	assert_string_equal(err_detail_at(&err, 1)->type_url, "t.v1.Note");
+	assert_memory_equal(err_detail_at(&err, 1)->data, "\1\0\377", 3);
+}
+
+static void check_status(int code, const char *details, enum err_kind kind, const char *text)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	grpc_status_read(code, "msg", details, &err);
+	assert_int_equal(err.kind, kind);
+	assert_string_equal(err_text(&err), text);
+	assert_int_equal(err_detail_count(&err), 0);
+}
+
+static void details_that_do_not_fit_are_told(void **state)
+{
+	check_status(6, NULL, ERR_EXISTS, "msg");
+	check_status(6, "/////w", ERR_EXISTS, "msg"); /* no Status */
+	check_status(6, "CAUSAW", ERR_EXISTS, "msg"); /* cut off */
+	check_status(6, "CAU*", ERR_INTERNAL,
+			"transport: malformed grpc-status-details-bin: illegal base64 data at "
+			"input byte 3");
+	check_status(6, "CAUSAWE", ERR_INTERNAL,
+			"grpc-status-details-bin mismatch: grpc-status=6, "
+			"grpc-message=\"msg\", "
+			"grpc-status-details-bin=5");
+	check_status(5, "CAUSAWE", ERR_NOT_FOUND, "a");
+	check_status(5, "CAUSAWE=", ERR_NOT_FOUND, "a");
+	check_status(0, NULL, ERR_NONE, "");
+}
+
+/* A Status in a Status in … */
+static char *nested(unsigned depth)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO_ARENA struct arena arena;
+	Rpc__Status *status;
+
+	arena_init(&arena, 0);
+	err_plain(&err, ERR_UNKNOWN, "0");
+	status = rpc_status_out(&err, 100, &arena);
+	for (unsigned i = 1; i <= depth; i++) {
+		Rpc__Status *outer = ARENA_NEW(&arena, Rpc__Status, rpc__status);
+
+		outer->code = 2;
+		outer->message = arena_printf(&arena, "%u", i);
+		outer->n_details = 1;
+		outer->details = arena_alloc(&arena, sizeof(Google__Protobuf__Any *));
+		outer->details[0] = any_pack(&arena, &status->base);
+		status = outer;
+	}
+	size_t size;
+	const void *bytes = pb_encode_arena(&status->base, &arena, &size);
+
+	return base64_encode(bytes, size, BASE64_BARE);
+}
+
+static void details_in_details_are_read_to_a_limit(void **state)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO_FREE char *text = nested(3), *deep = nested(500);
+
+	grpc_status_read(2, "", text, &err);
+	assert_string_equal(err_text(&err), "3\n2\n1\n0");
+	assert_int_equal(err_detail_count(&err), 3);
+	err_clear(&err);
+	grpc_status_read(2, "", deep, &err);
+	assert_string_equal(err_text(&err), "500\n499\n498\n497");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +275,10 @@ int main(void)
 		TEST(timeouts_are_read_in_all_units),
 		TEST(messages_come_whole_wherever_they_are_cut),
 		TEST(unacceptable_messages_are_refused_by_their_prefix),
+		TEST(details_are_the_bytes_that_go_sends),
+		TEST(details_that_go_sends_are_read),
+		TEST(details_that_do_not_fit_are_told),
+		TEST(details_in_details_are_read_to_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

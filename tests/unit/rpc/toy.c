@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/ctx.h"
+#include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
@@ -73,6 +74,19 @@ static enum call_fate refuse(
 	const Google__Protobuf__Any *any = (const Google__Protobuf__Any *)request;
 
 	err_set(err, ERR_NOT_FOUND, "thing %s", any->type_url);
+	return CALL_FAILED;
+}
+
+/* The same, and "part" failed as well, and there is a note for those who know it. */
+static enum call_fate refuse_twice(
+		struct call *call, void *self, const ProtobufCMessage *request, struct err *err)
+{
+	AUTO_ERR struct err part = { 0 };
+
+	(void)refuse(call, self, request, err);
+	err_set(&part, ERR_INVALID, "part");
+	err_join(err, &part);
+	err_add_detail(err, "t.v1.Note", "\1\0\377", 3);
 	return CALL_FAILED;
 }
 
@@ -315,6 +329,7 @@ static const struct rpc_method methods[] = {
 	{ "Echo", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, echo },
 	{ "EchoNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, echo },
 	{ "Fail", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, refuse },
+	{ "FailTwice", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, refuse_twice },
 	{ "FailNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, refuse },
 	{ "Big", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, big },
 	{ "Who", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, who },
