@@ -44,6 +44,12 @@ tsan-test:
 fuzz:
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
+# What CI has no time for: 100,000 lives of containers; takes an hour or more.
+soak: build-tests
+	@tools/deps.sh test
+	@CTRD_BUILD="$(CURDIR)/$(BUILD)" SOAK_LIVES=$(or $(SOAK_LIVES),100000) SOAK_RUNC_LIVES=5000 SOAK_SECONDS=20000 \
+		SOAK_LOG="$(CURDIR)/$(BUILD)/soak.log" tests/support/private.sh bats --tap tests/integration/soak.bats </dev/null
+
 bench: all
 	@bench/run.sh $(BUILD)
 
@@ -60,4 +66,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) build-asan build-tsan build-fuzz
 
-.PHONY: all deps demo build-tests test asan-test tsan-test fuzz bench lint format install clean
+.PHONY: all deps demo build-tests test asan-test tsan-test fuzz soak bench lint format install clean
