@@ -64,11 +64,28 @@ static int refuse_existing(struct write_stream *s, struct err *err)
 	return err_plain(err, ERR_EXISTS, "blob with expected digest %s exists", s->expected);
 }
 
+/* Recorded, with bytes behind it that nobody has found damaged. */
+static bool has_expected(struct write_stream *s, struct err *err)
+{
+	AUTO(content_reader_close) struct content_reader *reader = NULL;
+	AUTO_ERR struct err unread = { 0 };
+	struct content_info info = { 0 };
+	bool is_marked;
+
+	if (content_info(s->store, ctx_of(s->call), s->expected, &info, err) < 0)
+		return false;
+	is_marked = labels_find(&info.labels, CONTENT_LABEL_DAMAGED) != NULL;
+	content_info_done(&info);
+	if (is_marked)
+		return false;
+	return content_open(s->store, ctx_of(s->call), s->expected, &reader, &unread) == 0 ||
+	       unread.kind != ERR_NOT_FOUND;
+}
+
 static int remember(
 		struct write_stream *s, const Content__WriteContentRequest *m, struct err *err)
 {
 	AUTO_ERR struct err absent = { 0 };
-	struct content_info info = { 0 };
 
 	if (m->total > 0)
 		s->total = m->total;
@@ -76,10 +93,8 @@ static int remember(
 		return 0;
 	free(s->expected);
 	s->expected = xstrdup(m->expected);
-	if (content_info(s->store, ctx_of(s->call), s->expected, &info, &absent) == 0) {
-		content_info_done(&info);
+	if (has_expected(s, &absent))
 		return refuse_existing(s, err);
-	}
 	return absent.kind == ERR_INVALID ? err_move(err, &absent) : 0;
 }
 

@@ -44,6 +44,10 @@ int plugin_content_init(struct plugin_env *env, void **ret_instance, struct err 
 	if (plugin_make_dir(plugin_root(env), 0700, err) < 0 ||
 			content_local_new(&options, &store, err) < 0)
 		return -1;
+	if (content_local_clean(store, err) < 0) {
+		content_local_free(store);
+		return -1;
+	}
 	*ret_instance = store;
 	return 0;
 }
