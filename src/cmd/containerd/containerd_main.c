@@ -46,6 +46,8 @@ static int run_command(const struct daemon_flags *flags, int argc, char **argv)
 		return command_oci_hook(argc - 1, argv + 1);
 	if (str_eq(argv[0], "publish"))
 		return command_publish(flags, argc - 1, argv + 1);
+	if (str_eq(argv[0], "verify"))
+		return command_verify(flags, argc - 1, argv + 1);
 	if (str_eq(argv[0], "help") || str_eq(argv[0], "h")) {
 		daemon_help();
 		return 0;

@@ -39,6 +39,10 @@ struct daemon {
 MAY_BLOCK MUST_USE int daemon_boot(
 		const struct daemon_flags *flags, struct daemon *d, struct err *err);
 
+/* The first step of it: configuration, flags, and where everything is. */
+MAY_BLOCK MUST_USE int daemon_load_config(
+		const struct daemon_flags *f, struct daemon *d, struct err *err);
+
 /* Serves until a signal or daemon_stop() ends it. The calling thread becomes the loop's. */
 MUST_USE int daemon_serve(struct daemon *d, struct err *err);
 

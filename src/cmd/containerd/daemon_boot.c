@@ -44,7 +44,7 @@ static char *absolute(const char *path)
 	return cwd == NULL ? xstrdup(path) : xasprintf("%s/%s", cwd, path);
 }
 
-static int load_config(struct daemon *d, const struct daemon_flags *f, struct err *err)
+int daemon_load_config(const struct daemon_flags *f, struct daemon *d, struct err *err)
 {
 	const char *path = str_or(f->config, CONFIG_DEFAULT_FILE);
 
@@ -255,7 +255,7 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 
 	ASSERT_MAY_BLOCK();
 	d->start_ns = clock_mono_ns();
-	if (load_config(d, flags, err) < 0 || setup_log(d, flags, err) < 0)
+	if (daemon_load_config(flags, d, err) < 0 || setup_log(d, flags, err) < 0)
 		return -1;
 	log_notes(d->config, 0);
 	if (make_dirs(d, err) < 0 || lock_root(d, err) < 0)

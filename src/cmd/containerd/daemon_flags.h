@@ -27,3 +27,4 @@ void daemon_help(void);	       /* of containerd */
 void daemon_help_config(void); /* of containerd config */
 void daemon_help_publish(void);
 void daemon_help_oci_hook(void);
+void daemon_help_verify(void);
