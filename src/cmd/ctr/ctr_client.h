@@ -22,6 +22,10 @@ struct ctr_args {
  * printed: 0, or the exit status. */
 MUST_USE int cx_connect(const struct cx *cx, struct ctrd_client **ret_client);
 
+/* The same in another namespace, without a word about warnings. */
+MUST_USE int cx_connect_ns(
+		const struct cx *cx, const char *ns, struct ctrd_client **ret_client);
+
 DEFINE_AUTO(struct ctrd_client *, ctrd_client_close)
 DEFINE_AUTO(struct ctrd_labels *, ctrd_labels_free)
 DEFINE_AUTO(struct ctrd_image *, ctrd_image_free)
