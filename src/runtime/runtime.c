@@ -85,6 +85,7 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 	rt->service.ops = &service_ops;
 	rt->loop = o->loop;
 	rt->containers = o->containers;
+	rt->sandboxes = o->sandboxes;
 	rt->events = o->events;
 	rt->dirs = dirs;
 	rt->timeouts = (struct runtime_timeouts){
@@ -154,6 +155,8 @@ void runtime_free(struct runtime *rt)
 	}
 	shim_list_free(list, count);
 	bundle_dirs_close(&rt->dirs);
+	if (rt->has_pods)
+		bundle_dirs_close(&rt->pod_dirs);
 	runtime_unref(rt);
 }
 

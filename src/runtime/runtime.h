@@ -16,6 +16,7 @@ struct err;
 struct event_bus;
 struct loop;
 struct runtime;
+struct sandbox_store;
 struct task_service;
 
 /* How long shims may take, in nanoseconds; 0: the default. */
@@ -30,6 +31,7 @@ struct runtime_timeouts {
 struct runtime_options {
 	struct loop *loop; /* connections and fifos live on it */
 	struct container_store *containers;
+	struct sandbox_store *sandboxes;
 	struct event_bus *events;
 	const char *state_dir, *root_dir; /* of the plugin; made if missing */
 	const char *grpc_address, *ttrpc_address;

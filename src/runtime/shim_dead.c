@@ -49,7 +49,7 @@ void runtime_remove_bundle(struct runtime *rt, const struct shim *shim)
 	AUTO_ERR struct err err = { 0 };
 	struct ctx ctx = runtime_ctx(shim->ns, rt->timeouts.cleanup, "bundle");
 
-	if (bundle_remove(&rt->dirs, &ctx, shim->ns, shim->id, &err) < 0)
+	if (bundle_remove(dirs_of(rt, shim), &ctx, shim->ns, shim->id, &err) < 0)
 		log_warn(&ctx, "remove bundle of %s: %s (ignored)", shim->id, err_text(&err));
 }
 
@@ -116,7 +116,7 @@ void runtime_bury(struct runtime *rt, struct shim *own_shim, bool tell)
 
 static void read_spec(struct runtime *rt, const struct shim *shim, struct buf *spec)
 {
-	if (bundle_read(&rt->dirs, shim->ns, shim->id, "config.json", spec) < 0)
+	if (bundle_read(dirs_of(rt, shim), shim->ns, shim->id, "config.json", spec) < 0)
 		buf_clear(spec);
 }
 

@@ -393,7 +393,7 @@ static int find_shim(struct op *op, struct err *err)
 			container_get(op->rt->containers, &op->ask.ctx, op->r->id, &c, err) < 0)
 		return -1;
 	op->ask.shim = shim_table_find(&op->rt->table, ns, op->r->id);
-	if (op->ask.shim == NULL)
+	if (op->ask.shim == NULL || op->ask.shim->is_pod)
 		return err_plain(err, ERR_NOT_FOUND, "task %s not found", op->r->id);
 	return 0;
 }

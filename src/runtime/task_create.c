@@ -15,6 +15,7 @@
 #include "base/thread.h"
 #include "core/container.h"
 #include "core/image.h"
+#include "core/sandbox.h"
 #include "runtime/runtime_priv.h"
 #include "runtime/shim_log.h"
 #include "runtime/shim_name.h"
@@ -117,14 +118,33 @@ static int make_bundle(struct creation *c, struct err *err)
 			c->shim->binary, err);
 }
 
+/* 1 if there is a record of the container's sandbox. Pods of 1.x have none: their shims may
+ * not be able to take another container. */
+static int has_sandbox(struct creation *c, struct err *err)
+{
+	AUTO(sandbox_free) struct sandbox *sandbox = NULL;
+	AUTO_ERR struct err cause = { 0 };
+
+	if (str_is_empty(c->shim->sandbox))
+		return 0;
+	if (sandbox_get(c->rt->sandboxes, c->ctx, c->shim->sandbox, &sandbox, &cause) == 0)
+		return 1;
+	if (cause.kind != ERR_NOT_FOUND)
+		return err_move(err, &cause);
+	log_warn(c->ctx, "sandbox (id=%s) not found, maybe created from v1.x",
+			c->shim->sandbox);
+	return 0;
+}
+
 /* 1 if there is a shim that this task is to live in. */
 static int find_sandbox_shim(
 		struct creation *c, struct shim_endpoint *ret_endpoint, struct err *err)
 {
 	AUTO(shim_unref) struct shim *pod = NULL;
+	int rc = has_sandbox(c, err);
 
-	if (str_is_empty(c->shim->sandbox))
-		return 0;
+	if (rc <= 0)
+		return rc;
 	if (!str_is_empty(c->api_address)) {
 		if (c->api_version < 3)
 			return 0;
@@ -134,7 +154,10 @@ static int find_sandbox_shim(
 				       : 1;
 	}
 	pod = shim_table_find(&c->rt->table, c->ns, c->shim->sandbox);
-	if (pod == NULL || atomic_load(&pod->version) < 3)
+	if (pod == NULL)
+		return err_set(err, ERR_NOT_FOUND, "can't find shim for sandbox %s",
+				c->shim->sandbox);
+	if (atomic_load(&pod->version) < 3)
 		return 0;
 	*ret_endpoint = pod->endpoint;
 	ret_endpoint->address = xstrdup(pod->endpoint.address);
@@ -154,6 +177,7 @@ static int find_or_start(struct creation *c, struct ctx *ctx,
 		return shim_binary_start(&b, ctx, c->options, ret_endpoint, err) < 0
 				       ? err_wrap(err, "start failed")
 				       : 0;
+	c->shim->is_joined = true;
 	rc = bundle_write(&c->rt->dirs, c->ns, c->shim->id, "sandbox", c->shim->sandbox,
 			strlen(c->shim->sandbox), 0600);
 	return rc < 0 ? err_sys(err, -rc, "write sandbox of %s", c->shim->id) : 0;

@@ -95,7 +95,7 @@ static void end(struct job *job)
 
 	(void)shim_table_remove(&e->rt->table, e->shim);
 	is_clean = lives_in_sandbox(e->shim) || shut_down(e->rt, e->shim);
-	if (!is_clean || !e->is_deleted || needs_delete_run(e->shim))
+	if (!e->shim->is_joined && (!is_clean || !e->is_deleted || needs_delete_run(e->shim)))
 		runtime_run_delete(e->rt, e->shim, &ignored);
 	shim_close(e->shim);
 	runtime_remove_bundle(e->rt, e->shim);
@@ -131,8 +131,9 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 			(void)shut_down(rt, shim);
 		shim_close(shim);
 	}
-	runtime_run_delete(rt, shim, &ignored);
-	if (shim->channel == NULL)
+	if (!shim->is_joined)
+		runtime_run_delete(rt, shim, &ignored);
+	if (shim->channel == NULL && !shim->is_joined)
 		runtime_stop_orphan(rt, shim);
 	runtime_remove_cgroup(rt, shim);
 	runtime_remove_bundle(rt, shim);

@@ -81,6 +81,7 @@ int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *e
 		return -1;
 	shims = manager;
 	options.containers = meta_containers(metadata);
+	options.sandboxes = meta_sandboxes(metadata);
 	options.events = events;
 	options.state_dir = plugin_state(env);
 	options.root_dir = plugin_root(env);
