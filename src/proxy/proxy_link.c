@@ -136,6 +136,19 @@ int proxy_call(struct proxy_link *l, const struct ctx *ctx, const char *service,
 	return 0;
 }
 
+void proxy_start(struct proxy_link *l, const struct ctx *ctx, const char *service,
+		const char *method, const struct ProtobufCMessage *request, rpc_done done,
+		void *arg)
+{
+	AUTO(channel_unref) struct channel *c = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	if (open_channel(l, ctx, &c, &err) < 0)
+		done(arg, &(struct rpc_answer){ .err = &err });
+	else
+		channel_start(c, ctx, service, method, request, done, arg);
+}
+
 int proxy_stream(struct proxy_link *l, const struct ctx *ctx, const char *service,
 		const char *method, struct rpc_stream **ret_stream, struct err *err)
 {
