@@ -118,6 +118,12 @@ plugin_fini plugin_tasks_fini;
 plugin_init plugin_task_store_init;
 plugin_init plugin_tasks_service_init;
 
+/* plugins_sandbox.c. Instances of TYPE_SANDBOX: struct sandbox_controller. */
+plugin_init plugin_sandbox_shim_init;
+plugin_fini plugin_sandbox_shim_fini;
+plugin_init plugin_controllers_init;
+plugin_fini plugin_controllers_fini;
+
 /* plugins_debug.c */
 plugin_init plugin_debug_init;
 plugin_fini plugin_debug_fini;
