@@ -11,6 +11,7 @@
 #include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "rpc/grpc/grpc_alive_priv.h"
 #include "rpc/grpc/grpc_guard_priv.h"
 #include "rpc/grpc/grpc_h2_priv.h"
 #include "rpc/grpc/grpc_text_priv.h"
@@ -42,10 +43,8 @@ struct grpc_conn {
 	struct h2_conn h2;
 	struct grpc_guard guard;
 	struct list ready;
-	struct loop_timer *timer;
-	int64_t heard_ns; /* last input */
-	bool pinged;	  /* keepalive waits for a sign of life */
-	bool draining;	  /* first GOAWAY sent, waits for the ping behind it */
+	struct grpc_alive alive;
+	bool draining; /* first GOAWAY sent, waits for the ping behind it */
 };
 
 enum pseudo {
@@ -57,7 +56,6 @@ enum pseudo {
 };
 
 static const uint8_t drain_ping[8] = { 'd', 'r', 'a', 'i', 'n', 'i', 'n', 'g' };
-static const uint8_t alive_ping[8] = { 'a', 'l', 'i', 'v', 'e', '?', 0, 0 };
 
 /* Responses. */
 
@@ -589,7 +587,7 @@ static bool conn_input(void *proto, const void *data, size_t size)
 {
 	struct grpc_conn *c = proto;
 
-	c->heard_ns = clock_mono_ns();
+	grpc_alive_heard(&c->alive);
 	if (!c->h2.broken)
 		(void)h2_input(&c->h2, data, size);
 	dispatch_ready(c);
@@ -620,7 +618,7 @@ static void conn_closed(void *proto)
 {
 	struct grpc_conn *c = proto;
 
-	loop_timer_free(c->timer);
+	grpc_alive_done(&c->alive);
 	while (!list_is_empty(&c->h2.streams))
 		call_free(list_first(&c->h2.streams, struct grpc_call, h2.node));
 	h2_done(&c->h2);
@@ -652,25 +650,30 @@ static const struct rpc_conn_ops server_ops = {
 	.shutdown = conn_shutdown,
 };
 
-static void on_keepalive(void *arg)
+static bool always(void *conn UNUSED)
 {
-	struct grpc_conn *c = arg;
-	const struct rpc_server *s = c->conn.server;
-	int64_t silent_ms = (clock_mono_ns() - c->heard_ns) / NS_PER_MS;
-
-	if (c->pinged && silent_ms >= s->keepalive_timeout_ms) {
-		rpc_sock_close(c->conn.sock);
-		return;
-	}
-	c->pinged = silent_ms >= s->keepalive_ms;
-	if (!c->pinged) {
-		loop_timer_set(c->timer, s->keepalive_ms - silent_ms);
-		return;
-	}
-	(void)nghttp2_submit_ping(c->h2.session, NGHTTP2_FLAG_NONE, alive_ping);
-	rpc_sock_kick(c->conn.sock);
-	loop_timer_set(c->timer, s->keepalive_timeout_ms);
+	return true;
 }
+
+static void kick(void *conn)
+{
+	struct grpc_conn *c = conn;
+
+	rpc_sock_kick(c->conn.sock);
+}
+
+static void lost(void *conn)
+{
+	struct grpc_conn *c = conn;
+
+	rpc_sock_close(c->conn.sock);
+}
+
+static const struct grpc_alive_ops alive_ops = {
+	.is_wanted = always,
+	.kick = kick,
+	.lost = lost,
+};
 
 static nghttp2_session *new_session(struct grpc_conn *c)
 {
@@ -717,11 +720,12 @@ struct grpc_conn *grpc_conn_new(struct rpc_server *s)
 	c->h2.session = new_session(c);
 	list_init(&c->ready);
 	grpc_guard_init(&c->guard);
-	c->heard_ns = clock_mono_ns();
 	rpc_conn_add(s, &c->conn, &server_ops);
 	greet(c);
-	c->timer = loop_timer_new(s->loop, on_keepalive, c);
-	loop_timer_set(c->timer, s->keepalive_ms);
+	c->alive.silence_ms = s->keepalive_ms;
+	c->alive.timeout_ms = s->keepalive_timeout_ms;
+	grpc_alive_init(&c->alive, s->loop, &c->h2, &alive_ops, c);
+	grpc_alive_wake(&c->alive);
 	return c;
 }
 
