@@ -21,6 +21,11 @@
 /* Decoding is bounded by the scan; this only backs it up. */
 #define ARENA_BUDGET ((size_t)256 << 20)
 
+/* On the loop others wait: there, answers beyond the first size are not packed, and requests
+ * beyond the second not unpacked. No honest request of a method that runs there is so large. */
+#define LOOP_PACK   ((size_t)64 * 1024)
+#define LOOP_UNPACK ((size_t)1 << 20)
+
 struct header {
 	struct list node;
 	const char *name, *value;
@@ -82,6 +87,7 @@ struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
 	call->link_ops = link_ops;
 	call->link = link;
 	call->start_ns = clock_mono_ns();
+	call->max_recv = s->limits.max_recv_message;
 	call->max_send = s->limits.max_send_message;
 	call->ctx.cancel = cancel_new();
 	call->ctx.what = route->method->name;
@@ -138,12 +144,32 @@ static bool has_one_answer(const struct call *call)
 	return kind == RPC_UNARY || kind == RPC_CLIENT_STREAM;
 }
 
+static bool is_on_loop(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return call->pipe.loop != NULL && loop_is_mine(call->pipe.loop);
+}
+
+static int unpack(struct call *call, struct rpc_msg **m, struct err *err)
+{
+	size_t limit = call->max_recv;
+
+	if (!(*m)->packed)
+		return 0;
+	if (limit > LOOP_UNPACK && is_on_loop(call))
+		limit = LOOP_UNPACK;
+	return call->codec->unpack(m, limit, err);
+}
+
 static int decode_request(struct call *call, ProtobufCMessage **ret_request, struct err *err)
 {
 	const ProtobufCMessageDescriptor *type = call->route.method->request;
-	struct rpc_msg *m = call->request;
+	struct rpc_msg *m;
 	int rc;
 
+	if (unpack(call, &call->request, err) < 0)
+		return -1;
+	m = call->request;
 	rc = pb_decode(type, rpc_msg_payload(m), m->size, &call->arena, &pb_limits_request,
 			ret_request, err);
 	rpc_msg_free(take_ptr(call->request));
@@ -392,16 +418,19 @@ static int too_large(const struct call *call, size_t size, struct err *err)
 			has_one_answer(call) ? "grpc: " : "", size, call->max_send);
 }
 
-static struct rpc_msg *pack(
-		const struct call *call, const ProtobufCMessage *message, struct err *err)
+static struct rpc_msg *pack(struct call *call, const ProtobufCMessage *message, struct err *err)
 {
 	size_t size = protobuf_c_message_get_packed_size(message);
+	struct rpc_msg *m;
 
 	if (size > call->max_send) {
 		too_large(call, size, err);
 		return NULL;
 	}
-	return rpc_msg_pack(message);
+	m = rpc_msg_pack(message);
+	if (call->codec != NULL && (size <= LOOP_PACK || !is_on_loop(call)))
+		call->codec->pack(&m);
+	return m;
 }
 
 enum call_fate call_answer(
@@ -453,10 +482,15 @@ bool call_try_send(
 
 static int next_message(struct call *call, struct rpc_msg **ret_m, struct err *err)
 {
+	int rc;
+
 	assert(!has_one_request(call));
 	rpc_msg_free(take_ptr(call->borrowed));
 	arena_reset(&call->recv_arena);
-	return rpc_pipe_recv(&call->pipe, ret_m, err);
+	rc = rpc_pipe_recv(&call->pipe, ret_m, err);
+	if (rc == 1 && unpack(call, ret_m, err) < 0)
+		return -1;
+	return rc;
 }
 
 int call_recv(struct call *call, struct ProtobufCMessage **ret_message, struct err *err)

@@ -16,6 +16,7 @@ struct rpc_msg *rpc_msg_new(const void *payload, size_t size)
 	list_init(&m->node);
 	m->size = size;
 	m->front = 0;
+	m->packed = false;
 	if (payload != NULL && size > 0)
 		memcpy(rpc_msg_payload(m), payload, size);
 	return m;

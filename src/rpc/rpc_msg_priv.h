@@ -3,12 +3,14 @@
  * for the transport's header, so that it is never copied to be framed. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
 #include "base/auto.h"
 #include "base/list.h"
 
+struct err;
 struct ProtobufCMessage;
 
 #define RPC_HEADROOM 24
@@ -17,6 +19,7 @@ struct rpc_msg {
 	struct list node;
 	size_t size;	       /* of the payload */
 	size_t front;	       /* bytes of header that stand right before the payload */
+	bool packed;	       /* the payload is in its call's codec */
 	unsigned char bytes[]; /* RPC_HEADROOM, then the payload */
 };
 
@@ -43,6 +46,13 @@ static inline size_t rpc_msg_wire_size(const struct rpc_msg *m)
 {
 	return m->front + m->size;
 }
+
+/* How the payloads of a call are compressed, when the client does so (gRPC only). */
+struct rpc_codec {
+	/* Puts the plain message in its place; EXHAUSTED if that has more than limit bytes. */
+	int (*unpack)(struct rpc_msg **m, size_t limit, struct err *err);
+	void (*pack)(struct rpc_msg **m);
+};
 
 struct msgq {
 	struct list list;

@@ -59,9 +59,10 @@ struct call {
 	} moved; /* what the job is to run after call_move() */
 	struct loop_timer *timer;
 	int64_t start_ns;
-	size_t max_send;
-	bool settled; /* reported, and out of the server's list */
-	bool counted; /* its handler is in server->running */
+	size_t max_recv, max_send;
+	const struct rpc_codec *codec; /* what the client uses; NULL: none */
+	bool settled;		       /* reported, and out of the server's list */
+	bool counted;		       /* its handler is in server->running */
 
 	struct ctx ctx;
 	struct arena arena;

@@ -24,10 +24,10 @@ static size_t body_size(const struct grpc_reader *r)
 
 static int check_prefix(const struct grpc_reader *r, struct err *err)
 {
-	if (r->prefix[0] == 1)
+	if (r->prefix[0] == 1 && !r->may_be_packed)
 		return err_plain(err, ERR_INTERNAL,
 				"grpc: compressed flag set with identity or empty encoding");
-	if (r->prefix[0] != 0)
+	if (r->prefix[0] > 1)
 		return err_plain(err, ERR_INTERNAL,
 				"grpc: received unexpected payload format %d", r->prefix[0]);
 	if (body_size(r) > r->limit)
@@ -55,6 +55,11 @@ static void grow_body(struct grpc_reader *r, size_t want)
 	r->body_room = room;
 }
 
+static void start_over(struct grpc_reader *r)
+{
+	*r = (struct grpc_reader){ .limit = r->limit, .may_be_packed = r->may_be_packed };
+}
+
 int grpc_read(struct grpc_reader *r, const unsigned char **data, size_t *size,
 		struct rpc_msg **ret_m, struct err *err)
 {
@@ -77,7 +82,8 @@ int grpc_read(struct grpc_reader *r, const unsigned char **data, size_t *size,
 	if (r->body_have < body_size(r))
 		return 0;
 	*ret_m = take_ptr(r->body);
-	*r = (struct grpc_reader){ .limit = r->limit };
+	(*ret_m)->packed = r->prefix[0] == 1;
+	start_over(r);
 	return 1;
 }
 
@@ -89,12 +95,12 @@ bool grpc_reader_is_inside(const struct grpc_reader *r)
 void grpc_reader_done(struct grpc_reader *r)
 {
 	rpc_msg_free(r->body);
-	*r = (struct grpc_reader){ .limit = r->limit };
+	start_over(r);
 }
 
 void grpc_prefix(struct rpc_msg *m)
 {
-	unsigned char prefix[GRPC_PREFIX] = { 0, (unsigned char)(m->size >> 24),
+	unsigned char prefix[GRPC_PREFIX] = { m->packed, (unsigned char)(m->size >> 24),
 		(unsigned char)(m->size >> 16), (unsigned char)(m->size >> 8),
 		(unsigned char)m->size };
 

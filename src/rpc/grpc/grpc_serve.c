@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "rpc/grpc/grpc_alive_priv.h"
 #include "rpc/grpc/grpc_guard_priv.h"
+#include "rpc/grpc/grpc_gzip_priv.h"
 #include "rpc/grpc/grpc_h2_priv.h"
 #include "rpc/grpc/grpc_text_priv.h"
 
@@ -122,13 +123,17 @@ static void respond_status(struct grpc_call *g, const char *http, const struct e
 static void respond_data(struct grpc_call *g)
 {
 	nghttp2_data_provider provider = { { .ptr = g }, on_read };
-	nghttp2_nv nv[2];
+	nghttp2_nv nv[3];
+	size_t n = 2;
 
 	g->responded = true;
 	g->h2.sending = true;
 	nv[0] = H2_NV(":status", "200", 3);
 	nv[1] = H2_NV("content-type", "application/grpc", 16);
-	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, 2, &provider);
+	/* the answer comes as the question did */
+	if (g->call->codec != NULL)
+		nv[n++] = H2_NV("grpc-encoding", "gzip", 4);
+	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, n, &provider);
 }
 
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *room, size_t size,
@@ -326,24 +331,37 @@ static void set_ready(struct grpc_call *g)
 		list_append(&g->conn->ready, &g->ready);
 }
 
+/* False for what we do not have. */
+static bool find_codec(const char *encoding, const struct rpc_codec **ret_codec)
+{
+	*ret_codec = NULL;
+	if (encoding == NULL || encoding[0] == '\0' || strcmp(encoding, "identity") == 0)
+		return true;
+	*ret_codec = &grpc_gzip;
+	return strcmp(encoding, "gzip") == 0;
+}
+
 static void on_request(struct grpc_call *g)
 {
 	struct rpc_route route;
 	int64_t timeout;
+	const struct rpc_codec *codec;
 	const char *encoding;
 
 	g->routed = true;
 	if (!check_request(g, &timeout) || !find_route(g, &route))
 		return;
 	encoding = header(g, "grpc-encoding");
-	if (encoding != NULL && strcmp(encoding, "identity") != 0) {
+	if (!find_codec(encoding, &codec)) {
 		refuse(g, "200", ERR_UNIMPLEMENTED,
 				"grpc: Decompressor is not installed for grpc-encoding \"%s\"",
 				encoding);
 		return;
 	}
 	g->call = call_new(g->conn->conn.server, &route, RPC_GRPC, &link_ops, g);
+	g->call->codec = codec;
 	g->h2.pipe = &g->call->pipe;
+	g->h2.reader.may_be_packed = codec != NULL;
 	move_headers(g);
 	set_deadline(g->call, timeout);
 	if (!has_one_request(g))
