@@ -485,7 +485,7 @@ static int next_message(struct call *call, struct rpc_msg **ret_m, struct err *e
 	int rc;
 
 	assert(!has_one_request(call));
-	rpc_msg_free(take_ptr(call->borrowed));
+	rpc_pipe_give_back(&call->pipe, take_ptr(call->borrowed));
 	arena_reset(&call->recv_arena);
 	rc = rpc_pipe_recv(&call->pipe, ret_m, err);
 	if (rc == 1 && unpack(call, ret_m, err) < 0)

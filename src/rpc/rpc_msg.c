@@ -14,7 +14,7 @@ struct rpc_msg *rpc_msg_new(const void *payload, size_t size)
 	struct rpc_msg *m = xmalloc(sizeof(*m) + RPC_HEADROOM + size);
 
 	list_init(&m->node);
-	m->size = size;
+	m->size = m->room = size;
 	m->front = 0;
 	m->packed = false;
 	if (payload != NULL && size > 0)

@@ -18,6 +18,7 @@ struct ProtobufCMessage;
 struct rpc_msg {
 	struct list node;
 	size_t size;	       /* of the payload */
+	size_t room;	       /* of the memory; the payload may be shorter */
 	size_t front;	       /* bytes of header that stand right before the payload */
 	bool packed;	       /* the payload is in its call's codec */
 	unsigned char bytes[]; /* RPC_HEADROOM, then the payload */

@@ -30,6 +30,7 @@ void rpc_pipe_done(struct rpc_pipe *p)
 	assert(!p->woken && p->waiting == 0);
 	msgq_done(&p->in);
 	msgq_done(&p->out);
+	rpc_msg_free(take_ptr(p->spare));
 	err_clear(&p->why);
 	cond_done(&p->changed);
 	mutex_done(&p->lock);
@@ -148,6 +149,23 @@ void rpc_pipe_deliver(struct rpc_pipe *p, struct rpc_msg *own_m)
 	}
 	msgq_push(&p->in, own_m);
 	rpc_pipe_changed_locked(p);
+}
+
+void rpc_pipe_give_back(struct rpc_pipe *p, struct rpc_msg *own_m)
+{
+	AUTO(rpc_msg_free) struct rpc_msg *m = own_m;
+
+	if (m == NULL || m->room < RPC_SPARE_MIN || m->room > RPC_SPARE_MAX)
+		return;
+	LOCKED(&p->lock);
+	if (p->spare == NULL && !p->over && !p->in_end)
+		p->spare = take_ptr(m);
+}
+
+struct rpc_msg *rpc_pipe_spare(struct rpc_pipe *p)
+{
+	LOCKED(&p->lock);
+	return take_ptr(p->spare);
 }
 
 void rpc_pipe_end_in(struct rpc_pipe *p)

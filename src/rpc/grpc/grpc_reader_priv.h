@@ -19,7 +19,9 @@ struct grpc_reader {
 	unsigned char prefix[GRPC_PREFIX];
 	size_t prefix_have;
 	struct rpc_msg *body; /* of the message that is coming */
-	size_t body_have, body_room;
+	size_t body_have;
+	struct rpc_msg *spare; /* memory to use for the next large one; may be NULL */
+	bool is_large;	       /* the last message was one that a spare would have helped */
 };
 
 /* Takes bytes off *data until a message is complete: 1 and the message, 0 when all was taken.
