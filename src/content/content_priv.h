@@ -30,6 +30,7 @@ struct content_local {
 	struct content_store base;
 	int root_fd;
 	bool verity;
+	bool is_ordered;     /* the filesystem never commits a name before written data */
 	atomic_uint settled; /* bit per algorithm: its directory is durable */
 	struct ref_locks locks;
 };

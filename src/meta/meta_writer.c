@@ -303,17 +303,21 @@ static int commit(struct meta_writer *w, struct ctx *ctx, int64_t size, const ch
 {
 	AUTO_HELD struct held held = { 0 };
 	char name[BLOB_HOLD_SIZE];
+	int rc;
 
 	if (labels != NULL && meta_labels_check(labels, "content.Labels", err) < 0)
 		return -1;
 	if (freeze_status(w, err) < 0 || check_size(w, size, expected, err) < 0 ||
 			check_lease(w->m, w->ns, ctx->lease, err) < 0)
 		return -1;
-	/* Until the record stands, the collector must leave the blob. */
+	/* Until the record stands, the collector must leave the blob. And while one writer
+	 * brings it, which shows before it is durable, no virtual one may record it. */
 	meta_blob_hold_name(str_or(expected, w->digest), name);
-	if (hold_shared(&w->m->holds, ctx, name, &held, err) < 0)
-		return -1;
-	return commit_held(w, ctx, expected, labels, err);
+	if (w->real == NULL)
+		rc = hold_shared(&w->m->holds, ctx, name, &held, err);
+	else
+		rc = hold_alone(&w->m->holds, ctx, name, &held, err);
+	return rc < 0 ? -1 : commit_held(w, ctx, expected, labels, err);
 }
 
 static int writer_commit(struct content_writer *self, struct ctx *ctx, int64_t size,
