@@ -32,7 +32,7 @@
 #include "text/toml.h"
 
 #define CALL_WORKERS  32
-#define DATA_WORKERS  8
+#define DATA_WORKERS  256
 #define QUEUE_WORKERS 4096
 
 /* --- configuration and log --- */
