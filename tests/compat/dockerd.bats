@@ -71,7 +71,7 @@ teardown() {
 }
 
 @test "run -it has a terminal of the caller's size" {
-  run script -qec "stty rows 33 cols 77; timeout 60 docker run --rm -it bb sh -c 'tty; sleep 0.3; stty size; exit 5'" /dev/null
+  run script -qec "stty rows 33 cols 77; timeout --foreground -k 5 60 docker run --rm -it bb sh -c 'tty; sleep 0.3; stty size; exit 5'" /dev/null
   [ "$status" -eq 5 ]
   [[ "$output" == *"/dev/pts/0"* ]]
   [[ "$output" == *"33 77"* ]]
@@ -82,7 +82,7 @@ teardown() {
   run docker exec c1 sh -c 'echo in exec; exit 4'
   [ "$status" -eq 4 ]
   [ "$output" = "in exec" ]
-  run script -qec "timeout 60 docker exec -it c1 sh -c 'tty; exit 6'" /dev/null
+  run script -qec "timeout --foreground -k 5 60 docker exec -it c1 sh -c 'tty; exit 6'" /dev/null
   [ "$status" -eq 6 ]
   [[ "$output" == *"/dev/pts/"* ]]
   run bash -c "echo piped | timeout 60 docker exec -i c1 cat"
@@ -195,8 +195,12 @@ teardown() {
 }
 
 @test "ten containers at once" {
-  for i in $(seq 10); do docker run -d --name "t$i" bb sleep 1000 & done 3>&-
-  wait
+  local i pids=()
+  for i in $(seq 10); do
+    docker run -d --name "t$i" bb sleep 1000 3>&- &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
   [ "$(docker ps -q | wc -l)" -eq 10 ]
   docker ps -aq | xargs timeout 60 /usr/bin/docker rm -f
   wait_for 20 bash -c "[ -z \"\$('$CTR' -n moby containers ls -q)\" ]"
