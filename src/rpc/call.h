@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/pb_sink.h"
 #include "base/attr.h"
 #include "base/auto.h"
 
@@ -83,6 +84,11 @@ ANY_THREAD enum call_fate call_answer(
 		struct call *call, const struct ProtobufCMessage *response, struct err *err);
 /* google.protobuf.Empty. */
 ANY_THREAD enum call_fate call_answer_empty(struct call *call, struct err *err);
+
+/* An answer that is one repeated field of messages: each is packed at once, so that what it was
+ * made of may go. call_answer_packed() then is the answer, in place of call_answer(). */
+void call_pack(struct call *call, unsigned field, pb_put put, const void *what);
+enum call_fate call_answer_packed(struct call *call, struct err *err);
 
 /* Sends one message of a stream; waits while the peer is slow (flow control). Fails with
  * CANCELED or DEADLINE when the call ends first. In an RPC_ON_LOOP handler it never waits, so

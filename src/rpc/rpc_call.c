@@ -67,6 +67,7 @@ void call_unref(struct call *call)
 	rpc_pipe_done(&call->pipe);
 	rpc_msg_free(call->request);
 	rpc_msg_free(call->borrowed);
+	rpc_msg_free(call->packing);
 	arena_done(&call->arena);
 	arena_done(&call->recv_arena);
 	cancel_unref(call->ctx.cancel);
@@ -418,6 +419,12 @@ static int too_large(const struct call *call, size_t size, struct err *err)
 			has_one_answer(call) ? "grpc: " : "", size, call->max_send);
 }
 
+static void encode(struct call *call, struct rpc_msg **m)
+{
+	if (call->codec != NULL && ((*m)->size <= LOOP_PACK || !is_on_loop(call)))
+		call->codec->pack(m);
+}
+
 static struct rpc_msg *pack(struct call *call, const ProtobufCMessage *message, struct err *err)
 {
 	size_t size = protobuf_c_message_get_packed_size(message);
@@ -428,15 +435,13 @@ static struct rpc_msg *pack(struct call *call, const ProtobufCMessage *message, 
 		return NULL;
 	}
 	m = rpc_msg_pack(message);
-	if (call->codec != NULL && (size <= LOOP_PACK || !is_on_loop(call)))
-		call->codec->pack(&m);
+	encode(call, &m);
 	return m;
 }
 
-enum call_fate call_answer(
-		struct call *call, const struct ProtobufCMessage *response, struct err *err)
+static enum call_fate answer(struct call *call, struct rpc_msg *own_m)
 {
-	AUTO(rpc_msg_free) struct rpc_msg *m = pack(call, response, err);
+	AUTO(rpc_msg_free) struct rpc_msg *m = own_m;
 
 	assert(has_one_answer(call));
 	if (m == NULL)
@@ -447,6 +452,39 @@ enum call_fate call_answer(
 	if (!call->done)
 		msgq_push(&call->pipe.out, take_ptr(m));
 	return CALL_OK;
+}
+
+enum call_fate call_answer(
+		struct call *call, const struct ProtobufCMessage *response, struct err *err)
+{
+	return answer(call, pack(call, response, err));
+}
+
+void call_pack(struct call *call, unsigned field, pb_put put, const void *what)
+{
+	struct pb_sink s = { NULL, 0 };
+
+	pb_put_inner(&s, field, put, what);
+	call->packed_size += s.size;
+	if (call->packed_size > call->max_send) /* only its size is of interest from here on */
+		return;
+	s = (struct pb_sink){ rpc_msg_extend(&call->packing, s.size), 0 };
+	pb_put_inner(&s, field, put, what);
+}
+
+enum call_fate call_answer_packed(struct call *call, struct err *err)
+{
+	struct rpc_msg *m;
+
+	if (call->packed_size > call->max_send) {
+		too_large(call, call->packed_size, err);
+		return CALL_FAILED;
+	}
+	m = take_ptr(call->packing);
+	if (m == NULL)
+		m = rpc_msg_new(NULL, 0);
+	encode(call, &m);
+	return answer(call, m);
 }
 
 enum call_fate call_answer_empty(struct call *call, struct err *err)

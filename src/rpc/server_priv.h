@@ -70,6 +70,8 @@ struct call {
 	struct rpc_msg *request; /* first message, until it is decoded */
 	struct arena recv_arena;
 	struct rpc_msg *borrowed; /* lent by call_recv_bytes() */
+	struct rpc_msg *packing;  /* what call_pack() has so far */
+	size_t packed_size;	  /* of all that it was given */
 
 	/* under pipe.lock */
 	enum call_phase phase;

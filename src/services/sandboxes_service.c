@@ -113,7 +113,7 @@ static const struct rpc_method methods[] = {
 			sandbox__store_update_response, update),
 	UNARY("Delete", RPC_ON_WORKER, sandbox__store_delete_request,
 			sandbox__store_delete_response, delete),
-	UNARY("List", RPC_ON_LOOP, sandbox__store_list_request, sandbox__store_list_response,
+	UNARY("List", RPC_ON_WORKER, sandbox__store_list_request, sandbox__store_list_response,
 			list),
 	UNARY("Get", RPC_ON_LOOP, sandbox__store_get_request, sandbox__store_get_response, get),
 };

@@ -14,6 +14,16 @@ enum call_fate refuse_absent(const char *what, struct err *err)
 	return CALL_FAILED;
 }
 
+void packing_init(struct packing *p)
+{
+	arena_init(&p->scratch, SIZE_MAX);
+}
+
+void packing_done(struct packing *p)
+{
+	arena_done(&p->scratch);
+}
+
 int gather_add(struct gather *g, const struct ProtobufCMessage *message, struct err *err)
 {
 	g->bytes += protobuf_c_message_get_packed_size(message);

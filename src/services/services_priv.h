@@ -46,6 +46,18 @@ static inline enum call_fate on_pool(struct call *call, struct pool *pool, rpc_h
 enum call_fate refuse_absent(const char *what, struct err *err);
 
 /*
+ * Messages of an answer that may be many, packed one by one while core walks its records: what
+ * is made of a record lives in "scratch" until the next.
+ */
+struct packing {
+	struct call *call;
+	struct arena scratch;
+};
+#define AUTO_PACKING __attribute__((cleanup(packing_done)))
+void packing_init(struct packing *p);
+void packing_done(struct packing *p);
+
+/*
  * Messages of an answer, gathered while core walks its records. They live in the call's arena
  * and are bounded, because a walk goes on whatever the peer can still take.
  */
