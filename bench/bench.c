@@ -3,7 +3,7 @@
  * The client of the benchmarks: the same calls to whichever daemon listens, timed here. Each
  * sub-command prints one line of numbers; bench/run.py alternates daemons and makes the table.
  *
- *   version SOCKET COUNT          p50 and p99 of a Version round trip, in us
+ *   version SOCKET COUNT          p50, p99 and worst of a Version round trip, in us
  *   boot SOCKET DAEMON ARG…       us from spawn to the first answer; then TERM and its end
  *   lifecycle SOCKET PARENT SPEC COUNT   us per create task … delete of SPEC's process, p50
  *   start SOCKET PARENT SPEC ID   makes container and task ID and leaves it running

@@ -11,6 +11,7 @@
  *   churn SOCKET PARENT CLIENTS COUNT             prepare + remove per second
  *   images SOCKET CLIENTS COUNT                   creates image-0 …; creates per second
  *   lookup SOCKET COUNT TOTAL                     p50 and p99 of Images.List name==, us
+ *   walk SOCKET COUNT FILTER                      p50 and p99 of Images.List, us ("": all)
  *   lease SOCKET ID                               creates a lease
  *   gc SOCKET LEASE COUNT TOTAL     p99 of reads and writes (us) while the sync deletion of
  *                                   LEASE, then of COUNT - 1 images, collects; ms of a
@@ -385,6 +386,22 @@ static int do_lookup(char **argv)
 	return time_each(argv[0], bench_count(argv[1]), find_image, &total);
 }
 
+static void walk_images(struct bench_client *c, size_t number)
+{
+	Images__ListImagesRequest request = IMAGES__LIST_IMAGES_REQUEST__INIT;
+	const char *filter = c->arg;
+
+	request.filters = &filter;
+	request.n_filters = filter[0] != '\0';
+	(void)bench_call(c->channel, c->arena, IMAGES, "List", &request,
+			&google__protobuf__empty__descriptor);
+}
+
+static int do_walk(char **argv)
+{
+	return time_each(argv[0], bench_count(argv[1]), walk_images, argv[2]);
+}
+
 /* --- garbage collection --- */
 
 static int do_lease(char **argv)
@@ -516,6 +533,7 @@ const struct bench_command store_commands[] = {
 	{ "churn", 4, do_churn },
 	{ "images", 3, do_images },
 	{ "lookup", 3, do_lookup },
+	{ "walk", 3, do_walk },
 	{ "lease", 2, do_lease },
 	{ "gc", 4, do_gc },
 	{ 0 },

@@ -27,7 +27,7 @@ struct ProtobufCMessage *bench_call(struct channel *c, struct arena *arena, cons
 		const struct ProtobufCMessageDescriptor *response);
 size_t bench_count(const char *text);
 void bench_sort(int64_t *ns, size_t count);
-/* Sorts, and prints p50 and p99 in us. */
+/* Sorts, and prints p50, p99 and the worst in us. */
 void bench_percentiles(int64_t *ns, size_t count);
 
 /* Runs "once" for every number below "count" on as many threads as clients, each with a

@@ -118,32 +118,17 @@ static int list_one(struct listing *l, struct container *c, struct err *err)
 }
 
 /* A damaged record is left out: the others can still be worked with. */
-static int list_value(struct listing *l, const char *id, struct kv_bytes value, struct err *err)
+static int list_value(
+		void *listing, struct kv_bytes key, struct kv_bytes value, struct err *err)
 {
-	AUTO(container_free) struct container *c = container_new(id);
+	AUTO(container_free) struct container *c = NULL;
+	AUTO_FREE char *id = NULL;
+	struct kv_bytes parts[2];
 
-	return decode_container(value, c) ? list_one(l, c, err) : 0;
-}
-
-static int list_all(struct listing *l, struct kv_txn *txn, const char *ns, struct err *err)
-{
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	struct kv_bytes key, value, parts[2];
-	AUTO_KEY(prefix);
-	int rc;
-
-	if (kv_iter_new(txn, meta_key(&prefix, TABLE_CONTAINER, ns, "", NULL),
-			    (struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0) {
-		AUTO_FREE char *id = NULL;
-
-		(void)meta_key_split(key, parts, 2);
-		id = meta_bytes_text(parts[1]);
-		if (list_value(l, id, value, err) < 0)
-			return -1;
-	}
-	return rc;
+	(void)meta_key_split(key, parts, 2);
+	id = meta_bytes_text(parts[1]);
+	c = container_new(id);
+	return decode_container(value, c) ? list_one(listing, c, err) : 0;
 }
 
 static int list(struct container_store *self, struct ctx *ctx, char *const *filters,
@@ -154,6 +139,7 @@ static int list(struct container_store *self, struct ctx *ctx, char *const *filt
 	AUTO(container_free) struct container *c = NULL;
 	const char *ns = ctx_namespace(ctx, err), *pinned;
 	struct listing l = { NULL, each, arg };
+	AUTO_KEY(prefix);
 	int rc;
 
 	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
@@ -162,7 +148,8 @@ static int list(struct container_store *self, struct ctx *ctx, char *const *filt
 	l.filter = filter;
 	pinned = filter_pinned(filter, "id");
 	if (pinned == NULL)
-		return list_all(&l, txn, ns, err);
+		return meta_walk(txn, ctx, meta_key(&prefix, TABLE_CONTAINER, ns, "", NULL),
+				list_value, &l, err);
 	rc = load(txn, ns, pinned, &c, err);
 	return rc <= 0 ? rc : list_one(&l, c, err);
 }

@@ -134,30 +134,14 @@ static int list_one(struct listing *l, struct image *i, struct err *err)
 
 /* A damaged record is left out: the others can still be worked with. */
 static int list_value(
-		struct listing *l, struct kv_bytes key, struct kv_bytes value, struct err *err)
+		void *listing, struct kv_bytes key, struct kv_bytes value, struct err *err)
 {
 	AUTO(image_free) struct image *i = xzalloc(sizeof(*i));
 	struct kv_bytes parts[2];
 
 	(void)meta_key_split(key, parts, 2);
 	i->name = meta_bytes_text(parts[1]);
-	return decode_image(value, i) ? list_one(l, i, err) : 0;
-}
-
-static int list_all(struct listing *l, struct kv_txn *txn, const char *ns, struct err *err)
-{
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	struct kv_bytes key, value;
-	AUTO_KEY(prefix);
-	int rc;
-
-	if (kv_iter_new(txn, meta_key(&prefix, TABLE_IMAGE, ns, "", NULL),
-			    (struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
-		if (list_value(l, key, value, err) < 0)
-			return -1;
-	return rc;
+	return decode_image(value, i) ? list_one(listing, i, err) : 0;
 }
 
 static int list(struct image_store *self, struct ctx *ctx, char *const *filters,
@@ -168,6 +152,7 @@ static int list(struct image_store *self, struct ctx *ctx, char *const *filters,
 	AUTO(image_free) struct image *i = NULL;
 	const char *ns = ctx_namespace(ctx, err), *pinned;
 	struct listing l = { NULL, each, arg };
+	AUTO_KEY(prefix);
 	int rc;
 
 	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
@@ -176,7 +161,8 @@ static int list(struct image_store *self, struct ctx *ctx, char *const *filters,
 	l.filter = filter;
 	pinned = filter_pinned(filter, "name");
 	if (pinned == NULL)
-		return list_all(&l, txn, ns, err);
+		return meta_walk(txn, ctx, meta_key(&prefix, TABLE_IMAGE, ns, "", NULL),
+				list_value, &l, err);
 	rc = load(txn, ns, pinned, &i, err);
 	return rc <= 0 ? rc : list_one(&l, i, err);
 }

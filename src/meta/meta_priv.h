@@ -126,6 +126,14 @@ MUST_USE int meta_labels_check(const struct labels *labels, const char *what, st
 MUST_USE int meta_filter(char *const *filters, bool is_twice, struct filter **ret_filter,
 		struct err *err);
 
+/* ---- walks ---- */
+
+typedef int (*meta_visit)(
+		void *arg, struct kv_bytes key, struct kv_bytes value, struct err *err);
+/* All records below the prefix in order, until visit fails or ctx is done. */
+MUST_USE int meta_walk(struct kv_txn *txn, const struct ctx *ctx, struct kv_bytes prefix,
+		meta_visit visit, void *arg, struct err *err);
+
 /* ---- events ---- */
 
 /* Publishes own_payload in the namespace of ns; failure is logged. */

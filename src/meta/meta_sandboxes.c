@@ -78,9 +78,16 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 	return str_eq(path[0], "labels") && filter_label(&s->labels, path, n, ret_value);
 }
 
-static int list_one(struct filter *f, struct kv_bytes key, struct kv_bytes value,
-		sandbox_each each, void *arg, struct err *err)
+struct listing {
+	struct filter *filter;
+	sandbox_each each;
+	void *arg;
+};
+
+static int list_value(
+		void *listing, struct kv_bytes key, struct kv_bytes value, struct err *err)
 {
+	const struct listing *l = listing;
 	AUTO(sandbox_free) struct sandbox *s = xzalloc(sizeof(*s));
 	struct kv_bytes parts[2];
 
@@ -88,31 +95,26 @@ static int list_one(struct filter *f, struct kv_bytes key, struct kv_bytes value
 	s->id = meta_bytes_text(parts[1]);
 	if (!decode_sandbox(value, s))
 		return 0;
-	if (!filter_match(f, field, s, err))
+	if (!filter_match(l->filter, field, s, err))
 		return err->kind == ERR_NONE ? 0 : -1;
-	return each(arg, s, err);
+	return l->each(l->arg, s, err);
 }
 
 static int list(struct sandbox_store *self, struct ctx *ctx, char *const *filters,
 		sandbox_each each, void *arg, struct err *err)
 {
 	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
 	AUTO(filter_free) struct filter *filter = NULL;
 	const char *ns = ctx_namespace(ctx, err);
-	struct kv_bytes key, value;
+	struct listing l = { NULL, each, arg };
 	AUTO_KEY(prefix);
-	int rc;
 
 	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
-			kv_read(meta_of(self)->kv, &txn, err) < 0 ||
-			kv_iter_new(txn, meta_key(&prefix, TABLE_SANDBOX, ns, "", NULL),
-					(struct kv_bytes){ 0 }, &it, err) < 0)
+			kv_read(meta_of(self)->kv, &txn, err) < 0)
 		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
-		if (list_one(filter, key, value, each, arg, err) < 0)
-			return -1;
-	return rc;
+	l.filter = filter;
+	return meta_walk(txn, ctx, meta_key(&prefix, TABLE_SANDBOX, ns, "", NULL), list_value,
+			&l, err);
 }
 
 struct write_op {

@@ -116,6 +116,12 @@ MAY_BLOCK MUST_USE int call_recv_bytes(
 ANY_THREAD enum call_fate call_move(struct call *call, struct pool *pool, rpc_handler handler,
 		void *self, const struct ProtobufCMessage *request, struct err *err);
 
+/* True in a handler that keeps the loop busy while there are workers to go on on. */
+ANY_THREAD bool call_can_move(struct call *call);
+/* call_move() to the workers. */
+ON_LOOP enum call_fate call_to_worker(struct call *call, rpc_handler handler, void *self,
+		const struct ProtobufCMessage *request, struct err *err);
+
 /* Ends a parked call: OK if err is NULL or empty (after what was sent or answered). The first
  * end counts, also against the deadline; later ones are ignored. The reference that the parker
  * took is not dropped here. */

@@ -205,11 +205,23 @@ static void set_result_locked(struct call *call, const struct err *err)
 		err_plain(&call->result, ERR_INTERNAL, "the handler gave no answer");
 }
 
+/* Nobody needs the request any more. The last reference is often the loop's, and giving back
+ * the memory of a long list takes a moment there. */
+static void drop_memory(struct call *call)
+{
+	call->ctx.ns = call->ctx.lease = NULL;
+	list_init(&call->headers);
+	arena_done(&call->arena);
+	arena_done(&call->recv_arena);
+}
+
 static void handler_back(struct call *call, enum call_fate fate, const struct err *err)
 {
 	assert((fate == CALL_FAILED) == (err->kind != ERR_NONE));
 	if (fate == CALL_MOVED)
 		return; /* and may already have ended */
+	if (fate != CALL_PARKED)
+		drop_memory(call);
 	mutex_lock(&call->pipe.lock);
 	call->phase = PHASE_PARKED;
 	if (fate != CALL_PARKED)
@@ -272,6 +284,8 @@ static void run_moved(struct job *job)
 	AUTO_ERR struct err err = { 0 };
 	enum call_fate fate = CALL_FAILED;
 
+	rpc_msg_free(take_ptr(call->packing)); /* the handler begins anew */
+	call->packed_size = 0;
 	if (!ctx_done(&call->ctx, &err))
 		fate = call->moved.handler(call, call->moved.self, call->moved.request, &err);
 	handler_back(call, fate, &err);
@@ -294,6 +308,17 @@ enum call_fate call_move(struct call *call, struct pool *pool, rpc_handler handl
 	call_unref(call);
 	err_set(err, ERR_UNAVAILABLE, "too many calls are waiting");
 	return CALL_FAILED;
+}
+
+bool call_can_move(struct call *call)
+{
+	return is_on_loop(call) && call->server != NULL && call->server->workers != NULL;
+}
+
+enum call_fate call_to_worker(struct call *call, rpc_handler handler, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	return call_move(call, call->server->workers, handler, self, request, err);
 }
 
 static struct pool *pool_for(const struct call *call)

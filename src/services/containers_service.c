@@ -34,10 +34,12 @@ static enum call_fate list(struct call *call, void *self,
 {
 	const Containers__ListContainersRequest *r = (const void *)request;
 	char **filters = wire_strv_in(call_arena(call), r->n_filters, r->filters);
+	struct ctx ctx;
 
-	if (container_list(store_of(self), ctx_of(call), filters, pack_container, call, err) <
-			0)
-		return CALL_FAILED;
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, list, self, request, err);
+	if (container_list(store_of(self), &ctx, filters, pack_container, call, err) < 0)
+		return walk_failed(call, list, self, request, err);
 	return call_answer_packed(call, err);
 }
 
@@ -130,7 +132,7 @@ static enum call_fate delete (struct call *call, void *self,
 static const struct rpc_method methods[] = {
 	UNARY("Get", RPC_ON_LOOP, containers__get_container_request,
 			containers__get_container_response, get),
-	UNARY("List", RPC_ON_WORKER, containers__list_containers_request,
+	UNARY("List", RPC_ON_LOOP, containers__list_containers_request,
 			containers__list_containers_response, list),
 	SERVER_STREAM("ListStream", RPC_ON_WORKER, containers__list_containers_request,
 			containers__list_container_message, list_stream),

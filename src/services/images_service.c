@@ -38,10 +38,13 @@ static enum call_fate list(struct call *call, void *self,
 	const Images__ListImagesRequest *r = (const void *)request;
 	char **filters = wire_strv_in(call_arena(call), r->n_filters, r->filters);
 	AUTO_PACKING struct packing p = { .call = call };
+	struct ctx ctx;
 
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, list, self, request, err);
 	packing_init(&p);
-	if (image_list(store_of(self), ctx_of(call), filters, pack_image, &p, err) < 0)
-		return CALL_FAILED;
+	if (image_list(store_of(self), &ctx, filters, pack_image, &p, err) < 0)
+		return walk_failed(call, list, self, request, err);
 	return call_answer_packed(call, err);
 }
 
@@ -103,7 +106,7 @@ static enum call_fate delete (struct call *call, void *self,
 
 static const struct rpc_method methods[] = {
 	UNARY("Get", RPC_ON_LOOP, images__get_image_request, images__get_image_response, get),
-	UNARY("List", RPC_ON_WORKER, images__list_images_request, images__list_images_response,
+	UNARY("List", RPC_ON_LOOP, images__list_images_request, images__list_images_response,
 			list),
 	UNARY("Create", RPC_ON_WORKER, images__create_image_request,
 			images__create_image_response, create),
