@@ -375,7 +375,7 @@ static void ingest_close(struct content_writer *self)
 
 	if (!in->ended) {
 		(void)fdatasync(in->fd); /* what a client was told is there stays there */
-		ingest_write_updated(in->dir_fd, clock_wall_ns());
+		ingest_write_updated(in->dir_fd, in->status.updated_ns);
 	}
 	ingest_free(in);
 }

@@ -49,7 +49,7 @@ MAY_BLOCK MUST_USE int ingest_read(int dirfd, struct content_status *ret_status)
 MAY_BLOCK MUST_USE int ingest_probe(struct content_local *store, const char *name);
 /* Writes the small files of a new ingest, or replaces them. */
 MAY_BLOCK MUST_USE int ingest_write(int dirfd, const struct content_status *status);
-MAY_BLOCK void ingest_write_updated(int dirfd, int64_t now_ns);
+MAY_BLOCK void ingest_write_updated(int dirfd, int64_t ns);
 
 /* Hashes a whole file from its start. */
 struct digester;

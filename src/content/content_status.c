@@ -134,10 +134,10 @@ int ingest_write(int dirfd, const struct content_status *s)
 	return rc;
 }
 
-void ingest_write_updated(int dirfd, int64_t now_ns)
+void ingest_write_updated(int dirfd, int64_t ns)
 {
 	/* A reader meanwhile sees the old or the new time, never half of it. */
-	if (write_time(dirfd, "updatedat.tmp", now_ns) == 0)
+	if (write_time(dirfd, "updatedat.tmp", ns) == 0)
 		(void)renameat(dirfd, "updatedat.tmp", dirfd, "updatedat");
 }
 
