@@ -175,7 +175,7 @@ static void set_oom_score(const struct daemon *d)
 static int join_cgroup(const struct daemon *d, struct err *err)
 {
 	const char *path = toml_text(toml_find(config_get(d->config, "cgroup"), "path"));
-	int rc = path[0] == '\0' ? 0 : cgroup_add_pid(path, getpid());
+	int rc = path[0] == '\0' ? 0 : cgroup_join(path, getpid());
 
 	return rc < 0 ? err_sys(err, -rc, "join cgroup %s", path) : 0;
 }
