@@ -45,6 +45,7 @@ struct meta_snapshots {
 	struct meta *meta;
 	char *name;
 	struct snapshotter *backend;
+	struct gc_space space;
 };
 
 struct meta {
@@ -149,6 +150,7 @@ MUST_USE int meta_remove_ingests(struct kv_txn *txn, const char *ns, struct err 
 
 /* ---- snapshots ---- */
 
-/* Finishes or undoes the commits that a crash or a failed write left behind. */
-/* is_start: backends in other processes are left for later. */
-MAY_BLOCK MUST_USE int meta_recover_commits(struct meta *m, bool is_start, struct err *err);
+/* Finishes or undoes the commits that a crash or a failed write left behind. "of": of this one
+ * only; NULL: of all that need not ask another process. */
+MAY_BLOCK MUST_USE int meta_recover_commits(
+		struct meta *m, struct meta_snapshots *of, struct err *err);
