@@ -66,6 +66,8 @@ void call_unref(struct call *call)
 		return;
 	rpc_pipe_done(&call->pipe);
 	rpc_msg_free(call->request);
+	rpc_msg_free(call->kept);
+	rpc_msg_free(call->resume);
 	rpc_msg_free(call->borrowed);
 	rpc_msg_free(call->packing);
 	arena_done(&call->arena);
@@ -121,6 +123,21 @@ const char *call_header(const struct call *call, const char *name)
 	return NULL;
 }
 
+bool call_header_at(const struct call *call, size_t i, const char **ret_name,
+		const char **ret_value)
+{
+	list_for_each (it, &call->headers) {
+		const struct header *h = list_entry(it, struct header, node);
+
+		if (i-- > 0)
+			continue;
+		*ret_name = h->name;
+		*ret_value = h->value;
+		return true;
+	}
+	return false;
+}
+
 const struct ctx *call_ctx(const struct call *call)
 {
 	return &call->ctx;
@@ -173,6 +190,10 @@ static int decode_request(struct call *call, ProtobufCMessage **ret_request, str
 	m = call->request;
 	rc = pb_decode(type, rpc_msg_payload(m), m->size, &call->arena, &pb_limits_request,
 			ret_request, err);
+	if (call_has_trait(call, RPC_AGAIN) || call_has_trait(call, RPC_RESUMABLE)) {
+		rpc_msg_free(call->kept);
+		call->kept = take_ptr(call->request);
+	}
 	rpc_msg_free(take_ptr(call->request));
 	if (rc == 0)
 		return 0;
@@ -224,7 +245,9 @@ static void handler_back(struct call *call, enum call_fate fate, const struct er
 		drop_memory(call);
 	mutex_lock(&call->pipe.lock);
 	call->phase = PHASE_PARKED;
-	if (fate != CALL_PARKED)
+	if (fate == CALL_SUSPENDED && !call->done)
+		call->suspended = true;
+	else if (fate != CALL_PARKED)
 		set_result_locked(call, err);
 	mutex_unlock(&call->pipe.lock);
 }
@@ -325,9 +348,9 @@ static struct pool *pool_for(const struct call *call)
 {
 	const struct rpc_server *s = call->server;
 
-	if (call->route.method->where == RPC_ON_LOOP)
+	if ((call->route.method->where & RPC_PLACE) == RPC_ON_LOOP)
 		return NULL;
-	return call->route.method->where == RPC_ON_DATA ? s->data : s->workers;
+	return (call->route.method->where & RPC_PLACE) == RPC_ON_DATA ? s->data : s->workers;
 }
 
 static void on_deadline(void *arg)
@@ -340,7 +363,7 @@ static void on_deadline(void *arg)
 
 static void arm_deadline(struct call *call)
 {
-	if (call->ctx.deadline_ns == 0 || call->settled)
+	if (call->ctx.deadline_ns == 0 || call->settled || call->timer != NULL)
 		return;
 	call->timer = loop_timer_new(call->server->loop, on_deadline, call);
 	loop_timer_set(call->timer, (ctx_left_ns(&call->ctx) + NS_PER_MS - 1) / NS_PER_MS);
@@ -390,6 +413,46 @@ void call_dispatch(struct call *call, struct rpc_msg *own_request)
 	err_set(&busy, ERR_UNAVAILABLE, "too many calls are waiting");
 	call_abort(call, &busy);
 	call_unref(call);
+}
+
+static struct rpc_msg *again(const struct call *call)
+{
+	return call->kept == NULL ? NULL
+				  : rpc_msg_new(rpc_msg_payload(call->kept), call->kept->size);
+}
+
+void call_continue(struct call *call)
+{
+	bool go_on;
+
+	mutex_lock(&call->pipe.lock);
+	go_on = call->suspended && !call->done;
+	call->suspended = false;
+	mutex_unlock(&call->pipe.lock);
+	if (go_on)
+		call_dispatch(call, again(call));
+}
+
+bool call_is_suspended(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return (call->pipe.no_recv || call->pipe.no_send) && !call->pipe.over && !call->done;
+}
+
+enum call_fate call_suspend(struct call *call, const void *state, size_t size, struct err *err)
+{
+	rpc_msg_free(call->resume);
+	call->resume = rpc_msg_new(state, size);
+	err_clear(err);
+	return CALL_SUSPENDED;
+}
+
+const void *call_resumed(const struct call *call, size_t *ret_size)
+{
+	if (call->resume == NULL)
+		return NULL;
+	*ret_size = call->resume->size;
+	return rpc_msg_payload(call->resume);
 }
 
 void call_abort(struct call *call, const struct err *why)

@@ -103,13 +103,15 @@ static void push_locked(struct rpc_pipe *p, struct rpc_msg *own_m)
 int rpc_pipe_send(struct rpc_pipe *p, struct rpc_msg *own_m, struct err *err)
 {
 	LOCKED(&p->lock);
-	while (!p->over && !p->out_end && p->out.bytes >= RPC_PIPE_HIGH) {
+	while (!p->over && !p->out_end && !p->hurry && p->out.bytes >= RPC_PIPE_HIGH) {
 		if (p->loop != NULL && loop_is_mine(p->loop))
 			break;
 		rpc_pipe_wait_locked(p);
 	}
 	if (p->over || p->out_end)
 		return fail_locked(p, err);
+	if (p->no_send)
+		return err_set(err, ERR_UNAVAILABLE, "the daemon is being replaced");
 	push_locked(p, own_m);
 	return 0;
 }
@@ -126,10 +128,12 @@ bool rpc_pipe_try_send(struct rpc_pipe *p, struct rpc_msg *own_m, size_t limit)
 int rpc_pipe_recv(struct rpc_pipe *p, struct rpc_msg **ret_m, struct err *err)
 {
 	LOCKED(&p->lock);
-	while (!p->over && !p->in_end && msgq_first(&p->in) == NULL)
+	while (!p->over && !p->in_end && !p->hurry && msgq_first(&p->in) == NULL)
 		rpc_pipe_wait_locked(p);
 	if (p->over)
 		return fail_locked(p, err);
+	if (p->no_recv || (p->hurry && !p->in_end && msgq_first(&p->in) == NULL))
+		return err_set(err, ERR_UNAVAILABLE, "the daemon is being replaced");
 	*ret_m = msgq_pop(&p->in);
 	if (*ret_m == NULL)
 		return p->why.kind == ERR_NONE ? 0 : fail_locked(p, err);

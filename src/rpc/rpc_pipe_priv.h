@@ -45,8 +45,10 @@ struct rpc_pipe {
 	struct rpc_msg *spare; /* memory of a large message that was read, for the next */
 	bool in_end;	       /* the peer sends no more: after "in", "why" (or a clean end) */
 	bool out_end;	       /* the user sends no more */
-	bool over; /* nothing moves any more in either direction, because of "why" */
-	bool held; /* the transport waits for the user to receive */
+	bool over;  /* nothing moves any more in either direction, because of "why" */
+	bool held;  /* the transport waits for the user to receive */
+	bool hurry; /* the user is to come to an end: receiving fails, sending does not wait */
+	bool no_recv, no_send; /* with hurry, of users who will go on later: these fail */
 	struct err why;
 	unsigned waiting;
 	struct loop_task task;

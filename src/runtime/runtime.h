@@ -54,6 +54,13 @@ MAY_BLOCK void runtime_load(struct runtime *rt);
 
 struct task_service *runtime_tasks(struct runtime *rt);
 
+/* Another process takes over (docs/design/041): waits until no clean-up is under way, but not
+ * past the deadline. True if none is. */
+MAY_BLOCK MUST_USE bool runtime_settle(struct runtime *rt, int64_t mono_deadline_ns);
+/* While on, the end of a shim is somebody else's business; what ended meanwhile is looked into
+ * when it is off again. */
+ANY_THREAD void runtime_set_passive(struct runtime *rt, bool on);
+
 /* Leaves all shims running. The loop may stop before or after. */
 MAY_BLOCK void runtime_free(struct runtime *rt);
 DEFINE_AUTO(struct runtime *, runtime_free)

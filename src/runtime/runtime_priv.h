@@ -28,7 +28,8 @@ struct runtime {
 	 * outlives runtime_free() for those that the loop has not ended yet. */
 	_Atomic int refs;
 	struct mutex lock;
-	bool is_ending; /* under lock: no more jobs, the pool is going */
+	bool is_passive; /* under lock: another process looks after the shims */
+	bool is_ending;	 /* under lock: no more jobs, the pool is going */
 };
 
 /* Where the shim's bundle is. */

@@ -347,15 +347,15 @@ static enum call_fate update(struct call *call, void *self,
 	UNARY(name, where, sandbox__controller_##type##_request,                               \
 			sandbox__controller_##type##_response, handler)
 static const struct rpc_method methods[] = {
-	ROW("Create", RPC_ON_WORKER, create, create),
-	ROW("Start", RPC_ON_LOOP, start, start),
-	ROW("Platform", RPC_ON_LOOP, platform, platform),
-	ROW("Stop", RPC_ON_LOOP, stop, stop),
-	ROW("Wait", RPC_ON_LOOP, wait, wait_for),
-	ROW("Status", RPC_ON_LOOP, status, status),
-	ROW("Shutdown", RPC_ON_LOOP, shutdown, shut_down),
-	ROW("Metrics", RPC_ON_LOOP, metrics, metrics),
-	ROW("Update", RPC_ON_LOOP, update, update),
+	ROW("Create", RPC_ON_WORKER | RPC_SLOW, create, create),
+	ROW("Start", RPC_ON_LOOP | RPC_SLOW, start, start),
+	ROW("Platform", RPC_ON_LOOP | RPC_AGAIN, platform, platform),
+	ROW("Stop", RPC_ON_LOOP | RPC_SLOW, stop, stop),
+	ROW("Wait", RPC_ON_LOOP | RPC_AGAIN, wait, wait_for),
+	ROW("Status", RPC_ON_LOOP | RPC_AGAIN, status, status),
+	ROW("Shutdown", RPC_ON_LOOP | RPC_SLOW, shutdown, shut_down),
+	ROW("Metrics", RPC_ON_LOOP | RPC_AGAIN, metrics, metrics),
+	ROW("Update", RPC_ON_LOOP | RPC_SLOW, update, update),
 };
 
 const struct rpc_service controllers_service = { "containerd.services.sandbox.v1.Controller",

@@ -112,7 +112,7 @@ static const struct rpc_method methods[] = {
 			images__create_image_response, create),
 	UNARY("Update", RPC_ON_WORKER, images__update_image_request,
 			images__update_image_response, update),
-	TO_EMPTY("Delete", RPC_ON_WORKER, images__delete_image_request, delete),
+	TO_EMPTY("Delete", RPC_ON_WORKER | RPC_SLOW, images__delete_image_request, delete),
 };
 
 const struct rpc_service images_service = { "containerd.services.images.v1.Images", methods,

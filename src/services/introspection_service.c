@@ -225,7 +225,7 @@ static const struct rpc_method methods[] = {
 			introspection__plugins_response, plugins),
 	UNARY("Server", RPC_ON_LOOP, google__protobuf__empty, introspection__server_response,
 			server),
-	UNARY("PluginInfo", RPC_ON_WORKER, introspection__plugin_info_request,
+	UNARY("PluginInfo", RPC_ON_WORKER | RPC_SLOW, introspection__plugin_info_request,
 			introspection__plugin_info_response, plugin_info),
 };
 

@@ -112,8 +112,8 @@ static enum call_fate list_resources(struct call *call, void *self,
 
 static const struct rpc_method methods[] = {
 	UNARY("Create", RPC_ON_WORKER, leases__create_request, leases__create_response, create),
-	TO_EMPTY("Delete", RPC_ON_WORKER, leases__delete_request, delete),
 	UNARY("List", RPC_ON_LOOP, leases__list_request, leases__list_response, list),
+	TO_EMPTY("Delete", RPC_ON_WORKER | RPC_SLOW, leases__delete_request, delete),
 	TO_EMPTY("AddResource", RPC_ON_WORKER, leases__add_resource_request, add_resource),
 	TO_EMPTY("DeleteResource", RPC_ON_WORKER, leases__delete_resource_request,
 			delete_resource),

@@ -17,8 +17,11 @@
 #include "base/version.h"
 #include "cmd/containerd/daemon.h"
 #include "cmd/containerd/daemon_flags.h"
+#include "cmd/containerd/heritage.h"
+#include "cmd/containerd/listeners.h"
 #include "cmd/containerd/plugins.h"
 #include "cmd/containerd/plugins_proxy.h"
+#include "cmd/containerd/takeover.h"
 #include "config/config.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
@@ -28,6 +31,7 @@
 #include "os/environment.h"
 #include "os/process.h"
 #include "plugin/plugin_set.h"
+#include "rpc/handover.h"
 #include "rpc/server.h"
 #include "text/toml.h"
 
@@ -189,6 +193,19 @@ static int be_subreaper(struct err *err)
 
 /* --- the parts --- */
 
+/* Before anything of the daemon that we replace is touched. */
+static int find_heritage(struct daemon *d, const struct daemon_flags *flags, struct err *err)
+{
+	const struct toml_value *grpc = NULL;
+
+	if (config_section(d->config, TYPE_SERVER ".grpc", &grpc, err) < 0 ||
+			heritage_begin(flags->takeover, toml_text(toml_find(grpc, "address")),
+					d->state, &d->heritage, err) < 0)
+		return -1;
+	d->listeners = listeners_new(d->heritage);
+	return 0;
+}
+
 static int make_server(struct daemon *d, struct err *err)
 {
 	const struct toml_value *grpc = NULL;
@@ -230,6 +247,7 @@ static int start_plugins(struct daemon *d, struct err *err)
 	d->host.config = d->config;
 	d->host.root = d->root;
 	d->host.state = d->state;
+	d->host.listeners = d->listeners;
 	d->host.plugins = plugin_set_new();
 	if (daemon_add_builtins(d->host.plugins, err) < 0 ||
 			proxies_add(d->host.plugins, d->host.loop, d->config, &d->proxies,
@@ -245,7 +263,7 @@ static int open_listener(struct daemon *d, const char *id, struct err *err)
 {
 	struct api_listener *l = plugin_set_find(d->host.plugins, TYPE_SERVER, id);
 
-	return l == NULL ? 0 : api_listener_open(l, err);
+	return l == NULL ? 0 : api_listener_open(l, d->listeners, err);
 }
 
 int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *err)
@@ -258,7 +276,7 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 	if (daemon_load_config(flags, d, err) < 0 || setup_log(d, flags, err) < 0)
 		return -1;
 	log_notes(d->config, 0);
-	if (make_dirs(d, err) < 0 || lock_root(d, err) < 0)
+	if (make_dirs(d, err) < 0 || find_heritage(d, flags, err) < 0 || lock_root(d, err) < 0)
 		return -1;
 	clean_temp_mounts(d);
 	log_fields(NULL, LOG_INFO, version, "starting containerd");
@@ -269,12 +287,17 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 		return -1;
 	if (open_listener(d, "ttrpc", err) < 0 || open_listener(d, "grpc", err) < 0)
 		return -1;
-	return 0;
+	if (d->heritage == NULL)
+		return 0;
+	rpc_server_hold(d->host.server, RPC_HOLD_ALL);
+	return heritage_adopt(d->heritage, d->host.server, err);
 }
 
 void daemon_done(struct daemon *d)
 {
 	daemon_end_plugins(d);
+	takeover_free(d->takeover);
+	heritage_free(d->heritage);
 	plugin_set_free(d->host.plugins);
 	proxies_free(d->proxies);
 	rpc_server_free(d->host.server);
@@ -283,6 +306,8 @@ void daemon_done(struct daemon *d)
 	loop_free(d->host.loop);
 	metrics_free(d->host.metrics);
 	config_free(d->config);
+	listeners_free(d->listeners);
+	free(d->program);
 	free(d->root);
 	free(d->state);
 	if (d->lock >= 0)

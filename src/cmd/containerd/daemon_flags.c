@@ -36,6 +36,8 @@ static const struct flag {
 			"directory of data that lasts" },
 	{ "state", 0, FLAG_TEXT, offsetof(struct daemon_flags, state),
 			"directory of data that ends with the machine's run" },
+	{ "takeover", 0, FLAG_SWITCH, offsetof(struct daemon_flags, takeover),
+			"replace the daemon that serves now, without a break" },
 	{ "help", 'h', FLAG_SWITCH, offsetof(struct daemon_flags, help), "show help" },
 	{ "version", 'v', FLAG_SWITCH, offsetof(struct daemon_flags, version),
 			"print the version" },

@@ -14,6 +14,7 @@ struct daemon_flags {
 	const char *address;
 	const char *root;
 	const char *state;
+	bool takeover;
 	bool help;
 	bool version;
 };

@@ -62,7 +62,8 @@ struct api_listener {
 plugin_init plugin_grpc_init;
 plugin_init plugin_ttrpc_init;
 plugin_fini plugin_listener_fini;
-MAY_BLOCK MUST_USE int api_listener_open(struct api_listener *l, struct err *err);
+MAY_BLOCK MUST_USE int api_listener_open(
+		struct api_listener *l, struct listeners *listeners, struct err *err);
 
 /* plugins_services.c */
 plugin_init plugin_version_init;

@@ -66,6 +66,32 @@ static void show(struct plugin_env *env)
 		plugin_add_platform(env, *p);
 }
 
+/* Clean-up that takes its time is done again by whoever loads. */
+static int quiesce(void *rt, int64_t mono_deadline_ns, struct err *err)
+{
+	if (!runtime_settle(rt, mono_deadline_ns))
+		log_warn(NULL, "clean-up after tasks is left to the next daemon");
+	return 0;
+}
+
+static int suspend(void *rt, struct err *err)
+{
+	runtime_set_passive(rt, true);
+	return 0;
+}
+
+static int resume(void *rt, struct err *err)
+{
+	runtime_set_passive(rt, false);
+	return 0;
+}
+
+static const struct plugin_pause pause_ops = {
+	.quiesce = quiesce,
+	.suspend = suspend,
+	.resume = resume,
+};
+
 int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct plugin_host *host = plugin_host(env);
@@ -95,6 +121,7 @@ int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *e
 	if (runtime_new(&options, &rt, err) < 0)
 		return -1;
 	runtime_load(rt);
+	plugin_on_pause(env, &pause_ops, rt);
 	*ret_instance = rt;
 	return 0;
 }

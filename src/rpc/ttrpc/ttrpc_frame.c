@@ -112,6 +112,15 @@ void ttrpc_read(struct ttrpc_reader *r, const void *data, size_t size, ttrpc_on_
 	}
 }
 
+size_t ttrpc_reader_missing(const struct ttrpc_reader *r)
+{
+	if (r->header_have == 0)
+		return 0;
+	if (r->header_have < TTRPC_HEADER)
+		return TTRPC_HEADER - r->header_have;
+	return get_u32(r->header) - r->body_have;
+}
+
 void ttrpc_reader_done(struct ttrpc_reader *r)
 {
 	rpc_msg_free(r->body);

@@ -47,6 +47,8 @@ typedef void (*ttrpc_on_frame)(void *arg, const struct ttrpc_frame *frame);
 
 void ttrpc_read(struct ttrpc_reader *r, const void *data, size_t size, ttrpc_on_frame on_frame,
 		void *arg);
+/* Bytes that must come before the frame that has begun is whole. */
+size_t ttrpc_reader_missing(const struct ttrpc_reader *r);
 void ttrpc_reader_done(struct ttrpc_reader *r);
 
 /* Puts the frame header in front of what the message holds already. */
