@@ -184,13 +184,6 @@ static int join_cgroup(const struct daemon *d, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "join cgroup %s", path) : 0;
 }
 
-static int be_subreaper(struct err *err)
-{
-	int rc = process_be_subreaper();
-
-	return rc < 0 ? err_sys(err, -rc, "become subreaper") : 0;
-}
-
 /* --- the parts --- */
 
 /* Before anything of the daemon that we replace is touched. */
@@ -281,7 +274,7 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 	clean_temp_mounts(d);
 	log_fields(NULL, LOG_INFO, version, "starting containerd");
 	set_oom_score(d);
-	if (join_cgroup(d, err) < 0 || be_subreaper(err) < 0)
+	if (join_cgroup(d, err) < 0)
 		return -1;
 	if (make_server(d, err) < 0 || start_plugins(d, err) < 0)
 		return -1;
