@@ -61,12 +61,6 @@ static bool shut_down(struct runtime *rt, struct shim *shim)
 	return false;
 }
 
-/* A pod's shim ends with the pod. */
-static bool lives_in_sandbox(const struct shim *shim)
-{
-	return !str_is_empty(shim->sandbox) && atomic_load(&shim->version) >= 3;
-}
-
 /* The original runs "delete" after every task. For the runc shim that has told us the task is
  * gone this is only time lost; of others we cannot know. */
 static bool needs_delete_run(const struct shim *shim)
@@ -85,18 +79,27 @@ struct ending {
 	void *arg;
 };
 
+/* A pod's shim ends with the pod, and not before. */
+static void end_shim(struct ending *e)
+{
+	struct shim_exit ignored;
+	bool is_clean;
+
+	if (e->shim->is_joined)
+		return;
+	is_clean = shut_down(e->rt, e->shim);
+	if (!is_clean || !e->is_deleted || needs_delete_run(e->shim))
+		runtime_run_delete(e->rt, e->shim, &ignored);
+}
+
 /* Unregistered first, so that the end of the connection is no news (TestRegressionIssue4769);
  * answered last, because the same id may be created again at once. */
 static void end(struct job *job)
 {
 	struct ending *e = container_of(job, struct ending, job);
-	struct shim_exit ignored;
-	bool is_clean;
 
 	(void)shim_table_remove(&e->rt->table, e->shim);
-	is_clean = lives_in_sandbox(e->shim) || shut_down(e->rt, e->shim);
-	if (!e->shim->is_joined && (!is_clean || !e->is_deleted || needs_delete_run(e->shim)))
-		runtime_run_delete(e->rt, e->shim, &ignored);
+	end_shim(e);
 	shim_close(e->shim);
 	runtime_remove_bundle(e->rt, e->shim);
 	shim_unref(e->shim);
@@ -127,7 +130,7 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 		if (call_delete(rt, shim, &err) < 0 && err.kind != ERR_NOT_FOUND)
 			log_warn(&ctx, "delete task %s that failed: %s (ignored)", shim->id,
 					err_text(&err));
-		if (!lives_in_sandbox(shim))
+		if (!shim->is_joined)
 			(void)shut_down(rt, shim);
 		shim_close(shim);
 	}
