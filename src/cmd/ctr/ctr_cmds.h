@@ -12,6 +12,7 @@ extern const struct command leases_commands[];
 extern const struct command namespaces_commands[];
 extern const struct command oci_commands[];
 extern const struct command plugins_commands[];
+extern const struct command sandboxes_commands[];
 extern const struct command snapshots_commands[];
 extern const struct command tasks_commands[];
 
