@@ -84,7 +84,7 @@ daemon_shims() {
   local exe
   for exe in /proc/[0-9]*/exe; do
     case $(readlink "$exe" 2>/dev/null) in
-      */containerd-shim-runc-v2*) tr '\0' ' ' <"${exe%/exe}/cmdline" 2>/dev/null | grep -q -- "-address $SOCK" && basename "${exe%/exe}" ;;
+      */containerd-shim-runc-v2* | */containerd-shim-pod-v1*) tr '\0' ' ' <"${exe%/exe}/cmdline" 2>/dev/null | grep -q -- "-address $SOCK" && basename "${exe%/exe}" ;;
     esac
   done
   return 0
