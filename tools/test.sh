@@ -15,7 +15,7 @@ tally() { pass=$((pass + $1)) fail=$((fail + $2)) skip=$((skip + $3)); }
 
 run_meson() {
   local log="$build/meson-logs/testlog-$1.json"
-  meson test -C "$build" --no-rebuild --suite "$1" --print-errorlogs --logbase "testlog-$1" -q 2>&1 |
+  meson test -C "$build" --no-rebuild -t 10 --suite "$1" --print-errorlogs --logbase "testlog-$1" -q 2>&1 |
     grep -v '^$' || true
   [ -e "$log" ] || return 0
   # shellcheck disable=SC2046

@@ -106,6 +106,13 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 	return 0;
 }
 
+void runtime_use_content(
+		struct runtime *rt, struct content_store *content, struct differ *differ)
+{
+	rt->content = content;
+	rt->differ = differ;
+}
+
 struct task_service *runtime_tasks(struct runtime *rt)
 {
 	return &rt->service;

@@ -12,6 +12,8 @@
 #include "base/auto.h"
 
 struct container_store;
+struct content_store;
+struct differ;
 struct err;
 struct event_bus;
 struct loop;
@@ -51,6 +53,11 @@ MAY_BLOCK MUST_USE int runtime_new(
  * those that are not. Waits for none of them: what is slow, or frozen, is looked into while the
  * daemon serves. Once, before serving. */
 MAY_BLOCK void runtime_load(struct runtime *rt);
+
+/* Where checkpoints go as content, and what packs them; without these, and with a differ that
+ * is NULL, they are directories only. Before serving. */
+void runtime_use_content(
+		struct runtime *rt, struct content_store *content, struct differ *differ);
 
 struct task_service *runtime_tasks(struct runtime *rt);
 

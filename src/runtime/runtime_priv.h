@@ -17,6 +17,8 @@ struct runtime {
 	struct container_store *containers;
 	struct sandbox_store *sandboxes;
 	struct event_bus *events;
+	struct content_store *content;
+	struct differ *differ;
 	struct pool *pool; /* what follows an answer, or the end of a shim */
 	struct bundle_dirs dirs, pod_dirs;
 	bool has_pods;

@@ -33,7 +33,8 @@ static const struct plugin_need pods_needs[] = { { TYPE_RUNTIME, "task" }, { TYP
 static const struct plugin_need controllers_needs[] = { { TYPE_SANDBOX, NULL },
 	{ TYPE_EVENT, NULL }, { 0 } };
 static const struct plugin_need on_streaming[] = { { TYPE_STREAMING, NULL }, { 0 } };
-static const struct plugin_need on_runtime[] = { { TYPE_RUNTIME, NULL }, { 0 } };
+static const struct plugin_need tasks_store_needs[] = { { TYPE_RUNTIME, NULL },
+	{ TYPE_METADATA, NULL }, { TYPE_DIFFER, NULL }, { 0 } };
 #define ON_SERVICE(name, id)                                                                   \
 	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
 ON_SERVICE(on_containers, "containers-service");
@@ -79,7 +80,8 @@ static const struct plugin_desc builtins[] = {
 			plugin_snapshots_store_fini, NULL },
 	{ TYPE_SHIM, "manager", shim_needs, plugin_shims_init, plugin_shims_fini, NULL },
 	{ TYPE_RUNTIME, "task", task_needs, plugin_tasks_init, plugin_tasks_fini, NULL },
-	{ TYPE_SERVICE, "tasks-service", on_runtime, plugin_task_store_init, NULL, NULL },
+	{ TYPE_SERVICE, "tasks-service", tasks_store_needs, plugin_task_store_init, NULL,
+			NULL },
 	{ TYPE_CONTAINER_MONITOR, "restart", restart_needs, plugin_restart_init,
 			plugin_restart_fini, NULL },
 	{ TYPE_GRPC, "containers", on_containers, plugin_containers_init, plugin_service_fini,

@@ -133,10 +133,15 @@ void plugin_tasks_fini(void *instance)
 
 int plugin_task_store_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
-	void *rt = NULL;
+	AUTO_ERR struct err ignored = { 0 };
+	void *rt = NULL, *metadata = NULL, *differ = NULL;
 
-	if (plugin_get(env, TYPE_RUNTIME, "task", &rt, err) < 0)
+	if (plugin_get(env, TYPE_RUNTIME, "task", &rt, err) < 0 ||
+			plugin_get(env, TYPE_METADATA, NULL, &metadata, err) < 0)
 		return -1;
+	/* For checkpoints only, so it may be missing. */
+	if (plugin_get(env, TYPE_DIFFER, "walking", &differ, &ignored) == 0)
+		runtime_use_content(rt, meta_content(metadata), differ);
 	*ret_instance = runtime_tasks(rt);
 	return 0;
 }
