@@ -16,6 +16,7 @@ import tempfile
 import time
 
 from store import Store
+from unpack import Unpack
 
 CONFIG = '''version = 2
 root = "{d}/root"
@@ -127,6 +128,7 @@ class Bench:
         self.tmpfs = tempfile.mkdtemp(prefix='cb', dir='/dev/shm')
         self.fast = [Daemon(d.name, d.exe, '/usr/bin', self.tmpfs, args.ctr) for d in (self.ours, self.peer)]
         self.store = Store(self, (self.ours, self.peer), self.fast)
+        self.layers = Unpack(self, lambda d, tmp: Daemon(d.name, d.exe, '/usr/bin', tmp, args.ctr))
 
     def run(self, *argv, env=None):
         out = subprocess.run([self.client, *map(str, argv)], capture_output=True, text=True, env=env)
@@ -227,11 +229,11 @@ class Bench:
         steps = [('boot', self.boot), ('serve', self.serve), ('version', self.version), ('lifecycle', self.lifecycle),
                  ('shims', self.shims), ('idle', self.idle), ('tmpfs', self.serve_tmpfs),
                  ('containers', self.store.containers), ('content', self.store.content),
-                 ('snapshots', self.store.snapshots), ('images', self.store.images), ('gc', self.store.gc)]
+                 ('snapshots', self.store.snapshots), ('images', self.store.images), ('gc', self.store.gc), ('unpack', self.layers.unpack)]
         only = self.args.only.split(',') if self.args.only else None
         try:
             for name, step in steps:
-                if only is None or name in only or (name == 'serve' and set(only) - {'boot', 'tmpfs', 'images', 'gc'}) \
+                if only is None or name in only or (name == 'serve' and set(only) - {'boot', 'tmpfs', 'images', 'gc', 'unpack'}) \
                         or (name == 'tmpfs' and set(only) & {'content', 'images', 'gc'}):
                     step()
         finally:
@@ -257,6 +259,7 @@ class Bench:
 parser = argparse.ArgumentParser()
 parser.add_argument('build')
 parser.add_argument('--rounds', type=int, default=5)
+parser.add_argument('--disk', default='/var/tmp', help='directory on a disk to unpack to')
 parser.add_argument('--idle-seconds', type=int, default=10)
 parser.add_argument('--peer', default='/usr/bin/containerd')
 parser.add_argument('--ctr', default='/usr/bin/ctr')
