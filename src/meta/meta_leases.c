@@ -204,49 +204,29 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 }
 
 struct listing {
-	struct filter *filter;
 	lease_each each;
 	void *arg;
 };
 
-static int list_value(
-		void *listing, struct kv_bytes key, struct kv_bytes value, struct err *err)
+static int list_one(void *listing, struct filter *filter, const char *id, struct kv_bytes value,
+		struct err *err)
 {
-	const struct listing *list = listing;
-	struct kv_bytes parts[2];
-	struct lease l = { 0 };
+	const struct listing *l = listing;
+	struct lease lease = { .id = xstrdup(id) };
 	int rc = 0;
 
-	(void)meta_key_split(key, parts, 2);
-	l.id = meta_bytes_text(parts[1]);
-	if (decode_lease(value, &l) && filter_match(list->filter, field, &l, err))
-		rc = list->each(list->arg, &l, err);
-	lease_done(&l);
+	if (decode_lease(value, &lease) && filter_match(filter, field, &lease, err))
+		rc = l->each(l->arg, &lease, err);
+	lease_done(&lease);
 	return err->kind == ERR_NONE ? rc : -1;
 }
 
 static int list(struct lease_store *self, struct ctx *ctx, char *const *filters,
 		lease_each each, void *arg, struct err *err)
 {
-	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(filter_free) struct filter *filter = NULL;
-	const char *ns = ctx_namespace(ctx, err), *pinned;
-	struct listing l = { NULL, each, arg };
-	struct kv_bytes key, value;
-	AUTO_KEY(prefix);
-	int rc;
+	struct listing l = { each, arg };
 
-	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
-			kv_read(meta_of(self)->kv, &txn, err) < 0)
-		return -1;
-	l.filter = filter;
-	pinned = filter_pinned(filter, "id");
-	if (pinned == NULL || *pinned == '\0')
-		return meta_walk(txn, ctx, meta_key(&prefix, TABLE_LEASE, ns, "", NULL),
-				list_value, &l, err);
-	key = meta_key(&prefix, TABLE_LEASE, ns, pinned, NULL);
-	rc = kv_get(txn, key, &value, err);
-	return rc <= 0 ? rc : list_value(&l, key, value, err);
+	return meta_list(meta_of(self), ctx, TABLE_LEASE, "id", filters, list_one, &l, err);
 }
 
 static int check_resource(const char *type, const char *id, struct err *err)

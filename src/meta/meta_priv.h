@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/ctx.h"
+#include "base/err.h"
 #include "base/labels.h"
 #include "core/container.h"
 #include "core/content.h"
@@ -126,6 +127,35 @@ MUST_USE int meta_labels_check(const struct labels *labels, const char *what, st
 /* filter_parse(); the class's words stand twice in errors of some lists (reference 01 §4.9). */
 MUST_USE int meta_filter(char *const *filters, bool is_twice, struct filter **ret_filter,
 		struct err *err);
+
+/* Objects whose extensions or other Anys an update does not send keep them (quirk 21). */
+void meta_any_replace(struct any *to, const struct any *from);
+void meta_extension_apply(struct anys *to, const struct anys *from, const char *key);
+void meta_extensions_replace(struct anys *to, const struct anys *from);
+
+/* Changes what the paths name, or all that may be changed when there are none. */
+typedef int (*meta_apply_all)(void *to, const void *from, struct err *err);
+typedef int (*meta_apply_path)(void *to, const void *from, const char *path, struct err *err);
+MUST_USE int meta_apply_mask(char *const *paths, meta_apply_all all, meta_apply_path one,
+		void *to, const void *from, struct err *err);
+
+/* ---- records of objects that have a name in a namespace ---- */
+
+/* "<what> <quoted name>"; -1. */
+int meta_refuse(struct err *err, enum err_kind kind, const char *what, const char *name);
+/* 1 and the record, 0 if it is not there; nothing has an empty name. */
+MUST_USE int meta_find(struct kv_txn *txn, enum table table, const char *ns, const char *name,
+		struct kv_bytes *ret_value, struct err *err);
+/* 1, or 0 if it is not there. */
+MUST_USE int meta_drop(struct kv_txn *txn, enum table table, const char *ns, const char *name,
+		struct err *err);
+
+/* Looks at one record; damaged ones are left out, since the others can still be worked with. */
+typedef int (*meta_look)(void *arg, struct filter *filter, const char *name,
+		struct kv_bytes value, struct err *err);
+/* What the filters may match: all records of the namespace, or the one that they pin. */
+MUST_USE int meta_list(struct meta *m, const struct ctx *ctx, enum table table, const char *pin,
+		char *const *filters, meta_look look, void *arg, struct err *err);
 
 /* ---- walks ---- */
 
