@@ -194,3 +194,19 @@ size_t ttrpc_out_copy(struct ttrpc_out *o, void *room, size_t size)
 	}
 	return n;
 }
+
+size_t ttrpc_out_fill(struct ttrpc_out *o, struct rpc_msg *(*next)(void *arg), void *arg,
+		void *room, size_t size)
+{
+	unsigned char *p = room;
+	size_t done = 0;
+
+	while (done < size) {
+		if (o->current == NULL)
+			o->current = next(arg);
+		if (o->current == NULL)
+			break;
+		done += ttrpc_out_copy(o, p + done, size - done);
+	}
+	return done;
+}

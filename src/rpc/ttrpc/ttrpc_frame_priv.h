@@ -66,5 +66,8 @@ struct ttrpc_out {
 
 void ttrpc_out_init(struct ttrpc_out *o);
 void ttrpc_out_done(struct ttrpc_out *o);
+/* Fills the room with what is being sent and then what "next" gives, until that is NULL. */
+size_t ttrpc_out_fill(struct ttrpc_out *o, struct rpc_msg *(*next)(void *arg), void *arg,
+		void *room, size_t size);
 /* Moves bytes of current into the room; how many. Done with current when it is NULL again. */
 size_t ttrpc_out_copy(struct ttrpc_out *o, void *room, size_t size);

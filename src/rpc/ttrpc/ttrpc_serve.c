@@ -338,8 +338,9 @@ static bool next_of_stream(struct ttrpc_stream *s, struct rpc_msg **ret_m)
 }
 
 /* One frame of each stream in turn. */
-static struct rpc_msg *next_frame(struct ttrpc_conn *c)
+static struct rpc_msg *next_frame(void *proto)
 {
+	struct ttrpc_conn *c = proto;
 	struct rpc_msg *m = msgq_pop(&c->out.frames);
 
 	while (m == NULL && !list_is_empty(&c->ready)) {
@@ -366,17 +367,8 @@ static bool conn_input(void *proto, const void *data, size_t size)
 static size_t conn_output(void *proto, void *room, size_t size)
 {
 	struct ttrpc_conn *c = proto;
-	unsigned char *p = room;
-	size_t done = 0;
 
-	while (done < size) {
-		if (c->out.current == NULL)
-			c->out.current = next_frame(c);
-		if (c->out.current == NULL)
-			break;
-		done += ttrpc_out_copy(&c->out, p + done, size - done);
-	}
-	return done;
+	return ttrpc_out_fill(&c->out, next_frame, c, room, size);
 }
 
 static bool conn_wants_input(void *proto)
