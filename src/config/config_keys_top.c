@@ -15,9 +15,7 @@ static const struct config_key debug_keys[] = {
 };
 
 static const struct config_key cgroup_keys[] = {
-	{ "path", CONFIG_TEXT,
-			.help = "cgroup the daemon moves into; made in version 1, must be "
-				"there in 2" },
+	{ "path", CONFIG_TEXT, .help = "existing cgroup the daemon moves into" },
 	{ 0 },
 };
 

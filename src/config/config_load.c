@@ -246,18 +246,13 @@ static int check_uris(
 	return 0;
 }
 
-/* Entries that replaced a built-in one may lack keys; a table that says nothing is not there.
- */
+/* Entries that replaced a built-in one may lack keys. */
 static void complete_entries(struct config *c)
 {
 	for (const struct config_key *row = config_top_keys; row->name != NULL; row++) {
 		const struct toml_value *v = toml_find(c->tree, row->name);
 
-		if (v == NULL || row->type != CONFIG_TABLE || row->rest == NULL)
-			continue;
-		if (toml_count(v) == 0 && row->hidden_if_unset)
-			toml_remove(c->tree, row->name);
-		else
+		if (v != NULL && row->type == CONFIG_TABLE && row->rest != NULL)
 			toml_put(c->tree, row->name, config_fill(NULL, row->rest, v));
 	}
 }

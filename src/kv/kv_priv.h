@@ -35,8 +35,7 @@ struct kv {
 	struct cond changed;
 	struct list queue; /* of struct op: not yet run */
 	bool has_leader;
-	bool is_gated;	   /* the map is being replaced: readers wait */
-	bool is_suspended; /* another process has the file */
+	bool is_gated; /* the map is being replaced: readers wait */
 	size_t readers;
 	uint64_t commits, operations;
 };

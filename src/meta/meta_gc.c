@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -29,8 +28,11 @@ void gc_init(struct gc *gc)
 {
 	mutex_init(&gc->lock, RANK_meta_writer);
 	cond_init(&gc->idle);
-	gc_space_init(&gc->content, meta_free_content);
-	gc->closing = cancel_new();
+	map_init(&gc->blobs);
+	map_init(&gc->ingests);
+	map_init(&gc->snapshots);
+	/* Whatever a crash left behind is found by looking at everything once. */
+	gc->walk_content = gc->walk_snapshots = true;
 }
 
 static void clear_shades(struct gc *gc)
@@ -48,8 +50,9 @@ static void clear_shades(struct gc *gc)
 void gc_done(struct gc *gc)
 {
 	clear_shades(gc);
-	gc_space_done(&gc->content);
-	cancel_unref(gc->closing);
+	map_done(&gc->blobs, NULL);
+	map_done(&gc->ingests, NULL);
+	map_done(&gc->snapshots, NULL);
 	cond_done(&gc->idle);
 	mutex_done(&gc->lock);
 }
@@ -594,7 +597,7 @@ int meta_collect(struct meta *m, struct gc_stats *ret_stats, struct err *err)
 	int rc;
 
 	begin(&m->gc);
-	rc = meta_recover_commits(m, NULL, err);
+	rc = meta_recover_commits(m, false, err);
 	if (rc == 0)
 		rc = mark_and_sweep(&r, err);
 	if (rc == 0)

@@ -12,8 +12,7 @@
 
 #include "base/auto.h"
 
-/* As much as the system allows: a full queue refuses Go clients. */
-#define BACKLOG 4096
+#define BACKLOG 128
 
 static int fill_address(const char *path, struct sockaddr_un *sa, socklen_t *ret_size)
 {

@@ -111,11 +111,10 @@ enum route_result rpc_server_route(const struct rpc_server *s, enum rpc_transpor
 /* Full: connections wait in the kernel's queue until one ends. */
 static bool may_accept(const struct rpc_server *s)
 {
-	return s->conn_count < s->limits.max_connections && !s->stopping &&
-	       s->hold != RPC_HOLD_ALL;
+	return s->conn_count < s->limits.max_connections && !s->stopping;
 }
 
-void rpc_server_watch_listeners(struct rpc_server *s)
+static void watch_listeners(struct rpc_server *s)
 {
 	list_for_each (it, &s->listeners) {
 		struct listener *l = list_entry(it, struct listener, node);
@@ -129,7 +128,7 @@ static void retry_accept(void *arg)
 	struct listener *l = arg;
 
 	loop_timer_free(take_ptr(l->retry));
-	rpc_server_watch_listeners(l->server);
+	watch_listeners(l->server);
 }
 
 static void back_off(struct listener *l)
@@ -139,7 +138,7 @@ static void back_off(struct listener *l)
 		l->backoff_ms = BACKOFF_MAX_MS;
 	l->retry = loop_timer_new(l->server->loop, retry_accept, l);
 	loop_timer_set(l->retry, l->backoff_ms);
-	rpc_server_watch_listeners(l->server);
+	watch_listeners(l->server);
 }
 
 static bool is_same_user(int fd)
@@ -172,7 +171,7 @@ static void accept_ready(void *arg, int events)
 		else
 			l->accepted(l->server, take_fd(&fd));
 	}
-	rpc_server_watch_listeners(l->server);
+	watch_listeners(l->server);
 }
 
 int rpc_server_listen(struct rpc_server *s, int own_fd, bool same_user_only,
@@ -237,7 +236,7 @@ void rpc_conn_remove(struct rpc_conn *conn)
 
 	list_remove(&conn->node);
 	s->conn_count--;
-	rpc_server_watch_listeners(s);
+	watch_listeners(s);
 	check_stopped(s);
 }
 
@@ -299,27 +298,6 @@ static void close_conns(struct rpc_server *s)
 	list_splice(&todo, &s->conns);
 	while (!list_is_empty(&todo)) {
 		struct rpc_conn *conn = list_first(&todo, struct rpc_conn, node);
-
-		list_remove(&conn->node);
-		list_append(&s->conns, &conn->node);
-		rpc_sock_close(conn->sock);
-	}
-}
-
-void rpc_server_drop_given(struct rpc_server *s)
-{
-	struct list given = LIST_INIT(given);
-
-	list_for_each (it, &s->conns) {
-		struct rpc_conn *conn = list_entry(it, struct rpc_conn, node);
-
-		if (!conn->given)
-			continue;
-		list_remove(&conn->node);
-		list_append(&given, &conn->node);
-	}
-	while (!list_is_empty(&given)) {
-		struct rpc_conn *conn = list_first(&given, struct rpc_conn, node);
 
 		list_remove(&conn->node);
 		list_append(&s->conns, &conn->node);
