@@ -3,7 +3,7 @@
  * The client of the benchmarks: the same calls to whichever daemon listens, timed here. Each
  * sub-command prints one line of numbers; bench/run.py alternates daemons and makes the table.
  *
- *   version SOCKET COUNT          p50 and p99 of a Version round trip, in us
+ *   version SOCKET COUNT          p50, p99 and worst of a Version round trip, in us
  *   boot SOCKET DAEMON ARG…       us from spawn to the first answer; then TERM and its end
  *   lifecycle SOCKET PARENT SPEC COUNT   us per create task … delete of SPEC's process, p50
  *   start SOCKET PARENT SPEC ID   makes container and task ID and leaves it running
@@ -11,6 +11,7 @@
  *   bare RUNTIME BUNDLE COUNT     us per create + start + delete by the runtime alone, p50
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "bench_util.h"
 
 #include "api/arena.h"
 #include "api/pb/containers.pb-c.h"
@@ -36,79 +39,22 @@
 #include "os/spawn.h"
 #include "rpc/channel.h"
 
-#define SPEC_TYPE  "types.containerd.io/opencontainers/runtime-spec/1/Spec"
-#define TASKS	   "containerd.services.tasks.v1.Tasks"
-#define SNAPSHOTS  "containerd.services.snapshots.v1.Snapshots"
-#define CONTAINERS "containerd.services.containers.v1.Containers"
-
-static struct ctx ctx = { .ns = "bench" };
-
-static void die(const char *what, const struct err *err)
-{
-	(void)fprintf(stderr, "%s: %s\n", what, err_text(err));
-	exit(1);
-}
-
-static struct channel *dial(const char *address)
-{
-	AUTO_ERR struct err err = { 0 };
-	struct channel *c;
-
-	if (channel_open_grpc(NULL, address, &ctx, &c, &err) < 0)
-		die("connect", &err);
-	return c;
-}
-
-/* The answer is lost when "arena" is reset. */
-static ProtobufCMessage *call(struct channel *c, struct arena *arena, const char *service,
-		const char *method, const void *request,
-		const ProtobufCMessageDescriptor *response)
-{
-	AUTO_ERR struct err err = { 0 };
-	ProtobufCMessage *answer = NULL;
-
-	if (channel_call(c, &ctx, service, method, request, response, arena, &answer, &err) < 0)
-		die(method, &err);
-	return answer;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print_percentiles(int64_t *ns, size_t count)
-{
-	qsort(ns, count, sizeof(*ns), by_value);
-	printf("%.1f %.1f\n", (double)ns[count / 2] / 1e3, (double)ns[count * 99 / 100] / 1e3);
-}
-
-static size_t count_of(const char *text)
-{
-	uint32_t n;
-
-	if (!str_u32(text, &n) || n == 0 || n > 1000000) {
-		(void)fprintf(stderr, "bad count: %s\n", text);
-		exit(2);
-	}
-	return n;
-}
+#define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+#define TASKS	  "containerd.services.tasks.v1.Tasks"
 
 static void version_once(struct channel *c, struct arena *arena)
 {
 	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
 
-	(void)call(c, arena, "containerd.services.version.v1.Version", "Version", &empty.base,
-			&version__version_response__descriptor);
+	(void)bench_call(c, arena, "containerd.services.version.v1.Version", "Version",
+			&empty.base, &version__version_response__descriptor);
 	arena_reset(arena);
 }
 
 static int do_version(char **argv)
 {
-	struct channel *c = dial(argv[0]);
-	size_t count = count_of(argv[1]);
+	struct channel *c = bench_dial(argv[0]);
+	size_t count = bench_count(argv[1]);
 	int64_t *ns = xcalloc(count, sizeof(*ns));
 	AUTO_ARENA struct arena arena = { 0 };
 
@@ -121,7 +67,7 @@ static int do_version(char **argv)
 		version_once(c, &arena);
 		ns[i] = clock_mono_ns() - start;
 	}
-	print_percentiles(ns, count);
+	bench_percentiles(ns, count);
 	free(ns);
 	channel_unref(c);
 	return 0;
@@ -163,7 +109,7 @@ static int do_boot(char **argv)
 	while (!listens(argv[0]))
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			exit(1);
-	c = dial(argv[0]);
+	c = bench_dial(argv[0]);
 	version_once(c, &arena);
 	ready = clock_mono_ns() - start;
 	channel_unref(c);
@@ -200,7 +146,7 @@ static void make_container(
 	container.snapshotter = "overlayfs";
 	container.snapshot_key = id;
 	request.container = &container;
-	(void)call(c, arena, CONTAINERS, "Create", &request,
+	(void)bench_call(c, arena, CONTAINERS, "Create", &request,
 			&containers__create_container_response__descriptor);
 }
 
@@ -213,10 +159,10 @@ static void start_task(struct channel *c, struct arena *arena, const char *id,
 	create.container_id = id;
 	create.n_rootfs = rootfs->n_mounts;
 	create.rootfs = rootfs->mounts;
-	(void)call(c, arena, TASKS, "Create", &create,
+	(void)bench_call(c, arena, TASKS, "Create", &create,
 			&tasks__create_task_response__descriptor);
 	start.container_id = id;
-	(void)call(c, arena, TASKS, "Start", &start, &tasks__start_response__descriptor);
+	(void)bench_call(c, arena, TASKS, "Start", &start, &tasks__start_response__descriptor);
 }
 
 static Snapshots__PrepareSnapshotResponse *prepare(
@@ -227,7 +173,7 @@ static Snapshots__PrepareSnapshotResponse *prepare(
 	request.snapshotter = "overlayfs";
 	request.key = id;
 	request.parent = parent;
-	return (Snapshots__PrepareSnapshotResponse *)call(c, arena, SNAPSHOTS, "Prepare",
+	return (Snapshots__PrepareSnapshotResponse *)bench_call(c, arena, SNAPSHOTS, "Prepare",
 			&request, &snapshots__prepare_snapshot_response__descriptor);
 }
 
@@ -237,9 +183,9 @@ static void wait_and_delete(struct channel *c, struct arena *arena, const char *
 	Tasks__DeleteTaskRequest del = TASKS__DELETE_TASK_REQUEST__INIT;
 
 	wait.container_id = id;
-	(void)call(c, arena, TASKS, "Wait", &wait, &tasks__wait_response__descriptor);
+	(void)bench_call(c, arena, TASKS, "Wait", &wait, &tasks__wait_response__descriptor);
 	del.container_id = id;
-	(void)call(c, arena, TASKS, "Delete", &del, &tasks__delete_response__descriptor);
+	(void)bench_call(c, arena, TASKS, "Delete", &del, &tasks__delete_response__descriptor);
 }
 
 static void remove_container(struct channel *c, struct arena *arena, const char *id)
@@ -250,16 +196,18 @@ static void remove_container(struct channel *c, struct arena *arena, const char 
 	/* The snapshot first: once its container is gone, a collection may take it. */
 	snap.snapshotter = "overlayfs";
 	snap.key = id;
-	(void)call(c, arena, SNAPSHOTS, "Remove", &snap, &google__protobuf__empty__descriptor);
+	(void)bench_call(c, arena, SNAPSHOTS, "Remove", &snap,
+			&google__protobuf__empty__descriptor);
 	del.id = id;
-	(void)call(c, arena, CONTAINERS, "Delete", &del, &google__protobuf__empty__descriptor);
+	(void)bench_call(c, arena, CONTAINERS, "Delete", &del,
+			&google__protobuf__empty__descriptor);
 }
 
 static int do_lifecycle(char **argv)
 {
-	struct channel *c = dial(argv[0]);
+	struct channel *c = bench_dial(argv[0]);
 	AUTO_BUF struct buf spec = { .limit = 1 << 20 };
-	size_t count = count_of(argv[3]);
+	size_t count = bench_count(argv[3]);
 	int64_t *ns = xcalloc(count, sizeof(*ns));
 	AUTO_ARENA struct arena arena = { 0 };
 
@@ -279,7 +227,7 @@ static int do_lifecycle(char **argv)
 		remove_container(c, &arena, id);
 		arena_reset(&arena);
 	}
-	print_percentiles(ns, count);
+	bench_percentiles(ns, count);
 	free(ns);
 	channel_unref(c);
 	return 0;
@@ -287,7 +235,7 @@ static int do_lifecycle(char **argv)
 
 static int do_start(char **argv)
 {
-	struct channel *c = dial(argv[0]);
+	struct channel *c = bench_dial(argv[0]);
 	AUTO_BUF struct buf spec = { .limit = 1 << 20 };
 	AUTO_ARENA struct arena arena = { 0 };
 
@@ -301,14 +249,14 @@ static int do_start(char **argv)
 
 static int do_stop(char **argv)
 {
-	struct channel *c = dial(argv[0]);
+	struct channel *c = bench_dial(argv[0]);
 	Tasks__KillRequest kill_request = TASKS__KILL_REQUEST__INIT;
 	AUTO_ARENA struct arena arena = { 0 };
 
 	arena_init(&arena, 16 << 20);
 	kill_request.container_id = argv[1];
 	kill_request.signal = SIGKILL;
-	(void)call(c, &arena, TASKS, "Kill", &kill_request,
+	(void)bench_call(c, &arena, TASKS, "Kill", &kill_request,
 			&google__protobuf__empty__descriptor);
 	wait_and_delete(c, &arena, argv[1]);
 	remove_container(c, &arena, argv[1]);
@@ -329,7 +277,7 @@ static void run_to_end(char **argv)
 
 static int do_bare(char **argv)
 {
-	size_t count = count_of(argv[2]);
+	size_t count = bench_count(argv[2]);
 	int64_t *ns = xcalloc(count, sizeof(*ns));
 
 	for (size_t i = 0; i < count; i++) {
@@ -345,29 +293,45 @@ static int do_bare(char **argv)
 		run_to_end(del);
 		ns[i] = clock_mono_ns() - from;
 	}
-	print_percentiles(ns, count);
+	bench_percentiles(ns, count);
 	free(ns);
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int args; /* at least */
-	int (*run)(char **argv);
-} commands[] = {
+static const struct bench_command commands[] = {
 	{ "version", 2, do_version },
 	{ "boot", 2, do_boot },
 	{ "lifecycle", 4, do_lifecycle },
 	{ "start", 4, do_start },
 	{ "stop", 2, do_stop },
 	{ "bare", 3, do_bare },
+	{ 0 },
 };
+
+static const struct bench_command *find(
+		const struct bench_command *in, const char *name, int args)
+{
+	for (; in->name != NULL; in++)
+		if (str_eq(in->name, name) && args >= in->args)
+			return in;
+	return NULL;
+}
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc >= 2 && i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0 && argc - 2 >= commands[i].args)
-			return commands[i].run(argv + 2);
-	(void)fprintf(stderr, "usage: see the head of bench/bench.c\n");
+	const struct bench_command *c = NULL;
+
+	/* The memory of large messages is used again, not mapped anew: the client's time counts
+	 * in every row. */
+	(void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	if (argc >= 2) {
+		c = find(commands, argv[1], argc - 2);
+		if (c == NULL)
+			c = find(store_commands, argv[1], argc - 2);
+	}
+	if (c != NULL)
+		return c->run(argv + 2);
+	(void)fprintf(stderr, "usage: see the heads of bench/bench.c and bench_store.c\n");
 	return 2;
 }

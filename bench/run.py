@@ -15,6 +15,9 @@ import sys
 import tempfile
 import time
 
+from store import Store
+from unpack import Unpack
+
 CONFIG = '''version = 2
 root = "{d}/root"
 state = "{d}/state"
@@ -121,6 +124,11 @@ class Bench:
         self.ours = Daemon('ours', os.path.join(args.build, 'containerd'), args.build, self.tmp, args.ctr)
         self.peer = Daemon('peer', args.peer, '/usr/bin', self.tmp, args.ctr)
         self.rows = []
+        self.spec_file = make_spec(f'{self.tmp}/spec.json', ['/bin/true'], '/bench/c')
+        self.tmpfs = tempfile.mkdtemp(prefix='cb', dir='/dev/shm')
+        self.fast = [Daemon(d.name, d.exe, '/usr/bin', self.tmpfs, args.ctr) for d in (self.ours, self.peer)]
+        self.store = Store(self, (self.ours, self.peer), self.fast)
+        self.layers = Unpack(self, lambda d, tmp: Daemon(d.name, d.exe, '/usr/bin', tmp, args.ctr))
 
     def run(self, *argv, env=None):
         out = subprocess.run([self.client, *map(str, argv)], capture_output=True, text=True, env=env)
@@ -133,11 +141,12 @@ class Bench:
         self.rows.append((name, ours, peer, unit, ratio, limit))
         print(f'{name:44} {ours:10.2f} {peer:10.2f} {unit:5} {ratio:7.2f}   {limit}', flush=True)
 
-    def alternate(self, what):
+    def alternate(self, what, daemons=None):
         """what(daemon) -> number, in turns; medians of both."""
-        got = {d.name: [] for d in (self.ours, self.peer)}
+        ours, peer = daemons or (self.ours, self.peer)
+        got = {d.name: [] for d in (ours, peer)}
         for i in range(self.args.rounds):
-            for d in ((self.ours, self.peer), (self.peer, self.ours))[i % 2]:
+            for d in ((ours, peer), (peer, ours))[i % 2]:
                 got[d.name].append(what(d))
         return statistics.median(got['ours']), statistics.median(got['peer'])
 
@@ -211,24 +220,32 @@ class Bench:
         self.row('shim PSS, 20 idle containers', got['ours'][0], got['peer'][0], 'KiB', '<= 300 KiB')
         self.row('shim threads', got['ours'][1], got['peer'][1], '', '1')
 
+    def serve_tmpfs(self):
+        for d in self.fast:
+            d.start()
+
     def main(self):
         print(f'{"":44} {"ours":>10} {"Debian":>10} {"":5} {"ratio":>7}   limit')
         steps = [('boot', self.boot), ('serve', self.serve), ('version', self.version), ('lifecycle', self.lifecycle),
-                 ('shims', self.shims), ('idle', self.idle)]
+                 ('shims', self.shims), ('idle', self.idle), ('tmpfs', self.serve_tmpfs),
+                 ('containers', self.store.containers), ('content', self.store.content),
+                 ('snapshots', self.store.snapshots), ('images', self.store.images), ('gc', self.store.gc), ('unpack', self.layers.unpack)]
         only = self.args.only.split(',') if self.args.only else None
         try:
             for name, step in steps:
-                if only is None or name in only or (name == 'serve' and set(only) - {'boot'}):
+                if only is None or name in only or (name == 'serve' and set(only) - {'boot', 'tmpfs', 'images', 'gc', 'unpack'}) \
+                        or (name == 'tmpfs' and set(only) & {'content', 'images', 'gc'}):
                     step()
         finally:
-            for d in (self.ours, self.peer):
+            for d in (self.ours, self.peer, *self.fast):
                 for pid in shims_of(d.sock):
                     os.kill(pid, signal.SIGKILL)
                 d.stop()
             with open('/proc/self/mounts') as f:
-                for m in reversed([l.split()[1] for l in f if l.split()[1].startswith(self.tmp)]):
+                for m in reversed([l.split()[1] for l in f if l.split()[1].startswith((self.tmp, self.tmpfs))]):
                     subprocess.run(['umount', '-l', m])
             shutil.rmtree(self.tmp, ignore_errors=True)
+            shutil.rmtree(self.tmpfs, ignore_errors=True)
         if self.args.markdown:
             self.write_markdown()
 
@@ -242,6 +259,7 @@ class Bench:
 parser = argparse.ArgumentParser()
 parser.add_argument('build')
 parser.add_argument('--rounds', type=int, default=5)
+parser.add_argument('--disk', default='/var/tmp', help='directory on a disk to unpack to')
 parser.add_argument('--idle-seconds', type=int, default=10)
 parser.add_argument('--peer', default='/usr/bin/containerd')
 parser.add_argument('--ctr', default='/usr/bin/ctr')

@@ -8,8 +8,8 @@ build_packages="gcc g++ make meson ninja-build pkg-config protobuf-compiler prot
   libpcre2-dev libseccomp-dev libssl-dev zlib1g-dev libzstd-dev libisal-dev libtomlplusplus-dev
   python3 ca-certificates"
 run_packages="runc busybox-static"
-test_packages="docker.io iptables libcmocka-dev bats containerd crun skopeo umoci jq procps iproute2 util-linux
-  clang-format-14 codespell mandoc git strace"
+test_packages="e2fsprogs docker.io iptables libcmocka-dev bats containerd crun skopeo umoci jq procps iproute2 util-linux
+  clang-format-14 codespell mandoc git strace golang-go golang-github-containerd-containerd-dev"
 
 want="$build_packages $run_packages"
 [ "${1:-build}" = test ] && want="$want $test_packages"

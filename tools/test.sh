@@ -8,11 +8,14 @@ build=$1
 shift
 suites=${*:-lint unit conformance fault fuzz headers integration compat}
 pass=0 fail=0 skip=0
+jobs=${CTRD_TEST_JOBS:-2}
+# No test may hang: the one that does fails by its name, its file by private.sh's deadline.
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 tally() { pass=$((pass + $1)) fail=$((fail + $2)) skip=$((skip + $3)); }
 
 run_meson() {
   local log="$build/meson-logs/testlog-$1.json"
-  meson test -C "$build" --no-rebuild --suite "$1" --print-errorlogs --logbase "testlog-$1" -q 2>&1 |
+  meson test -C "$build" --no-rebuild -t 10 --suite "$1" --print-errorlogs --logbase "testlog-$1" -q 2>&1 |
     grep -v '^$' || true
   [ -e "$log" ] || return 0
   # shellcheck disable=SC2046
@@ -27,19 +30,48 @@ PY
 )
 }
 
+# Every file in surroundings of its own (private.sh) and with a deadline, a few side by side;
+# what one prints comes out in one piece when it has ended.
 run_bats() {
-  local files=(tests/"$1"/*.bats)
+  local files=(tests/"$1"/*.bats) out file running=0
   [ -e "${files[0]}" ] || return 0
-  local out status
-  out=$(mktemp)
-  CTRD_BUILD="$(realpath "$build")" tests/support/private.sh bats --tap "${files[@]}" </dev/null 2>&1 | tee "$out"
-  status=${PIPESTATUS[0]}
-  local s f o
-  s=$(grep -c '^ok .*# skip' "$out")
-  o=$(grep -c '^ok ' "$out")
-  f=$(grep -c '^not ok ' "$out")
-  [ "$status" -ne 0 ] && [ "$f" -eq 0 ] && f=1
-  rm -f "$out"
+  out=$(mktemp -d)
+  for file in "${files[@]}"; do
+    if [ $running -ge "$jobs" ]; then
+      wait -n
+      running=$((running - 1))
+    fi
+    bats_file "$file" "$out/$(basename "$file")" &
+    running=$((running + 1))
+  done
+  wait
+  for file in "${files[@]}"; do
+    tally_bats "$out/$(basename "$file")"
+  done
+  rm -rf "$out"
+}
+
+bats_file() {
+  local status=0 start=$SECONDS
+  CTRD_BUILD="$(realpath "$build")" tests/support/private.sh bats --tap "$1" </dev/null >"$2.tap" 2>&1 || status=$?
+  echo $status >"$2.status"
+  {
+    flock 9
+    echo "-- $1, $((SECONDS - start)) s"
+    cat "$2.tap"
+  } 9>"$(dirname "$2")/lock"
+}
+
+tally_bats() {
+  local s f o status
+  status=$(cat "$1.status")
+  s=$(grep -c '^ok .*# skip' "$1.tap")
+  o=$(grep -c '^ok ' "$1.tap")
+  f=$(grep -c '^not ok ' "$1.tap")
+  if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+    echo "$(basename "$1") ended with status $status"
+    f=1
+  fi
   tally $((o - s)) "$f" "$s"
 }
 

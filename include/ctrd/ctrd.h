@@ -17,6 +17,7 @@
 #include <ctrd/labels.h>
 #include <ctrd/lease.h>
 #include <ctrd/namespace.h>
+#include <ctrd/sandbox.h>
 #include <ctrd/snapshot.h>
 #include <ctrd/spec.h>
 #include <ctrd/task.h>

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "api/arena.h"
+#include "api/pb_sink.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -68,4 +69,14 @@ const void *pb_encode_arena(
 
 	*ret_size = protobuf_c_message_pack(message, data);
 	return data;
+}
+
+void pb_put_message(struct pb_sink *s, const void *message)
+{
+	size_t size = s->at == NULL ? protobuf_c_message_get_packed_size(message)
+				    : protobuf_c_message_pack(message, s->at);
+
+	s->size += size;
+	if (s->at != NULL)
+		s->at += size;
 }

@@ -16,9 +16,6 @@
 #include "base/str.h"
 #include "os/fs.h"
 
-/* Smaller files are written when the layer is, all in one go. */
-#define WRITE_SOON_MIN 65536
-
 static bool has_entries(int root)
 {
 	AUTO_CLOSE int fd = fs_open_dir(root, ".");
@@ -47,6 +44,8 @@ struct extract *extract_new(int root, const struct extract_options *options, str
 		o->max_depth = EXTRACT_MAX_DEPTH;
 	x->is_tracking = !o->is_overlay && has_entries(root);
 	spool_init(&x->dir_times);
+	if (o->write_soon)
+		x->flusher = flusher_new(root);
 	return x;
 }
 
@@ -59,6 +58,7 @@ void extract_free(struct extract *x)
 	free(x->place.path);
 	path_set_done(&x->paths);
 	spool_done(&x->dir_times);
+	flusher_free(x->flusher);
 	free(x);
 }
 
@@ -141,6 +141,8 @@ int extract_data(struct extract *x, uint64_t at, const void *data, size_t size, 
 		return err_plain(err, ERR_UNKNOWN, "%s: more data than announced",
 				x->place.path);
 	x->data_left -= size;
+	if (x->flusher != NULL)
+		flusher_note(x->flusher, 0, size);
 	while (size > 0) {
 		ssize_t n = pwrite(x->file, p, size, (off_t)at);
 
@@ -164,9 +166,9 @@ static int end_file(struct extract *x, struct err *err)
 		return err_sys(err, errno, "truncate %s", x->place.path);
 	if (extract_describe(x, x->file, err) < 0)
 		return -1;
-	if (x->options.write_soon && x->entry->data_size >= WRITE_SOON_MIN)
-		(void)sync_file_range(x->file, 0, 0, SYNC_FILE_RANGE_WRITE);
 	close_fd(&x->file);
+	if (x->flusher != NULL)
+		flusher_note(x->flusher, 1, 0);
 	return 0;
 }
 

@@ -44,7 +44,7 @@ struct extract_options {
 
 	const char *temp_dir; /* for what does not fit into memory; borrowed; NULL: memory only
 			       */
-	bool write_soon;      /* start writing files to disk as they are closed */
+	bool write_soon;      /* write to disk meanwhile: a sync follows */
 
 	/* 0: the defaults below. */
 	uint64_t max_entries, max_bytes;

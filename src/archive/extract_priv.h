@@ -2,6 +2,7 @@
 #pragma once
 
 #include "archive/extract.h"
+#include "archive/flusher.h"
 #include "archive/path_set.h"
 #include "archive/spool.h"
 
@@ -44,6 +45,7 @@ struct extract {
 	bool is_tracking; /* there was something before us that opaque markers can hide */
 	struct path_set paths;
 	struct spool dir_times;
+	struct flusher *flusher; /* NULL: nobody waits for the disk */
 	uint64_t entries, bytes;
 	unsigned warned;
 };

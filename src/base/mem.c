@@ -25,9 +25,12 @@ void *xcalloc(size_t count, size_t size)
 	return p;
 }
 
+/* glibc's calloc() passes by the cache of small blocks that each thread has. */
+#define CACHED_MAX 1024
+
 void *xzalloc(size_t size)
 {
-	return xcalloc(1, size);
+	return size > CACHED_MAX ? xcalloc(1, size) : memset(xmalloc(size), 0, size);
 }
 
 void *xrealloc(void *old, size_t size)

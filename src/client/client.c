@@ -25,6 +25,7 @@
 #include "api/pb/introspection.pb-c.h"
 #include "api/pb/leases.pb-c.h"
 #include "api/pb/namespaces.pb-c.h"
+#include "api/pb/sandbox.pb-c.h"
 #include "api/pb/snapshots.pb-c.h"
 #include "api/pb/tasks.pb-c.h"
 #include "api/pb/types.pb-c.h"

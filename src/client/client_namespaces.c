@@ -108,8 +108,8 @@ int ctrd_namespace_set_label(struct ctrd_client *c, const char *name, const char
 			ret_error);
 }
 
-int client_snapshotter(
-		struct ctrd_client *c, const char *name, char **ret_name, struct err *err)
+int client_default(struct ctrd_client *c, const char *label, const char *name,
+		const char *fallback, char **ret_name, struct err *err)
 {
 	Namespaces__GetNamespaceRequest request = NAMESPACES__GET_NAMESPACE_REQUEST__INIT;
 	AUTO_ARENA struct arena a = { 0 };
@@ -127,9 +127,15 @@ int client_snapshotter(
 		return -1;
 	if (pb->namespace_ != NULL)
 		labels = wire_labels_in(&a, pb->namespace_->n_labels, pb->namespace_->labels);
-	*ret_name = xstrdup(str_or(
-			labels_find(&labels, DEFAULT_SNAPSHOTTER_LABEL), DEFAULT_SNAPSHOTTER));
+	*ret_name = xstrdup(str_or(labels_find(&labels, label), fallback));
 	return 0;
+}
+
+int client_snapshotter(
+		struct ctrd_client *c, const char *name, char **ret_name, struct err *err)
+{
+	return client_default(
+			c, DEFAULT_SNAPSHOTTER_LABEL, name, DEFAULT_SNAPSHOTTER, ret_name, err);
 }
 
 int ctrd_snapshotter_default(

@@ -84,6 +84,8 @@ enum client_method {
 	API_METHODS_INTROSPECTION(CLIENT_METHOD)                                               \
 	API_METHODS_LEASES(CLIENT_METHOD)                                                      \
 	API_METHODS_NAMESPACES(CLIENT_METHOD)                                                  \
+	API_METHODS_SANDBOX_STORE(CLIENT_METHOD)                                               \
+	API_METHODS_SANDBOX_CONTROLLER(CLIENT_METHOD)                                          \
 	API_METHODS_SNAPSHOTS(CLIENT_METHOD)                                                   \
 	API_METHODS_TASKS(CLIENT_METHOD)                                                       \
 	API_METHODS_VERSION(CLIENT_METHOD)
@@ -120,6 +122,10 @@ MUST_USE int client_stream_recv(struct client_stream *s, struct arena *a,
 		const void **ret_message, struct err *err);
 void client_stream_close(struct client_stream *s); /* fine on a zeroed one */
 
+/* The name, or what a label of the namespace says instead of NULL or "", or the fallback;
+ * owned. */
+MUST_USE int client_default(struct ctrd_client *c, const char *label, const char *name,
+		const char *fallback, char **ret_name, struct err *err);
 /* The name that NULL or "" stands for; owned. */
 MUST_USE int client_snapshotter(
 		struct ctrd_client *c, const char *name, char **ret_name, struct err *err);

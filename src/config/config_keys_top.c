@@ -15,7 +15,9 @@ static const struct config_key debug_keys[] = {
 };
 
 static const struct config_key cgroup_keys[] = {
-	{ "path", CONFIG_TEXT, .help = "existing cgroup the daemon moves into" },
+	{ "path", CONFIG_TEXT,
+			.help = "cgroup the daemon moves into; made in version 1, must be "
+				"there in 2" },
 	{ 0 },
 };
 

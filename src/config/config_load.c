@@ -246,13 +246,18 @@ static int check_uris(
 	return 0;
 }
 
-/* Entries that replaced a built-in one may lack keys. */
+/* Entries that replaced a built-in one may lack keys; a table that says nothing is not there.
+ */
 static void complete_entries(struct config *c)
 {
 	for (const struct config_key *row = config_top_keys; row->name != NULL; row++) {
 		const struct toml_value *v = toml_find(c->tree, row->name);
 
-		if (v != NULL && row->type == CONFIG_TABLE && row->rest != NULL)
+		if (v == NULL || row->type != CONFIG_TABLE || row->rest == NULL)
+			continue;
+		if (toml_count(v) == 0 && row->hidden_if_unset)
+			toml_remove(c->tree, row->name);
+		else
 			toml_put(c->tree, row->name, config_fill(NULL, row->rest, v));
 	}
 }

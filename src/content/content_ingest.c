@@ -214,12 +214,15 @@ static int open_target_dir(struct content_local *store, const char *digest, int 
 	return 0;
 }
 
-/* EXISTS, which counts as success, and so only once the name is durable: the writer that gave
+/* EXISTS, which counts as success, and so only once the blob is durable: the writer that named
  * it may not have come so far. */
 static int tell_exists(int dir_fd, const char *digest, struct err *err)
 {
-	if (fsync(dir_fd) < 0)
-		return err_sys(err, errno, "sync directory of %s", digest);
+	AUTO_CLOSE int fd =
+			openat(dir_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if ((fd >= 0 && fsync(fd) < 0) || fsync(dir_fd) < 0)
+		return err_sys(err, errno, "sync %s", digest);
 	return err_set(err, ERR_EXISTS, "content %s", digest);
 }
 
@@ -269,21 +272,47 @@ static void remove_ingest(struct ingest *in)
 	IGNORE(fs_remove_all(in->store->root_fd, path));
 }
 
-/* Data first, then the name, then the directory: whoever sees the blob sees all of it. */
+/* With the name or without it: to where no power cut takes it. */
+static int sync_data(const struct ingest *in, struct err *err)
+{
+	if (fsync(in->fd) < 0)
+		return err_sys(err, errno, "sync ingest %s", in->status.ref);
+	return 0;
+}
+
+/* To the disk's cache only. What the journal then commits, name and size, it commits behind it.
+ */
+static int write_data(const struct ingest *in, struct err *err)
+{
+	static const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				    SYNC_FILE_RANGE_WAIT_AFTER;
+
+	if (sync_file_range(in->fd, 0, 0, all) < 0)
+		return err_sys(err, errno, "write ingest %s", in->status.ref);
+	return 0;
+}
+
+/* Data first, then the name, then the directory: whoever sees the blob sees all of it. Where
+ * the filesystem keeps that order by itself, one commit of its journal takes all three. */
 static int publish(struct ingest *in, int dir_fd, const char *digest, struct err *err)
 {
 	const char *hex = digest_hex(digest);
+	bool ordered = in->store->is_ordered;
 	struct stat st;
 
 	if (fstat(in->fd, &st) < 0 || fchmod(in->fd, st.st_mode & 0777 & ~0333u) < 0 ||
 			futimens(in->fd, NULL) < 0)
 		return err_sys(err, errno, "seal ingest %s", in->status.ref);
-	if (fsync(in->fd) < 0)
-		return err_sys(err, errno, "sync ingest %s", in->status.ref);
+	if ((ordered ? write_data(in, err) : sync_data(in, err)) < 0)
+		return -1;
 	if (renameat(in->dir_fd, "data", dir_fd, hex) < 0) {
 		if (errno == ENOENT)
 			return err_set(err, ERR_NOT_FOUND, "ingest %s", in->status.ref);
 		return err_sys(err, errno, "rename ingest %s to %s", in->status.ref, digest);
+	}
+	if (ordered && sync_data(in, err) < 0) {
+		(void)unlinkat(dir_fd, hex, 0);
+		return -1;
 	}
 	if (fsync(dir_fd) < 0)
 		return err_sys(err, errno, "sync directory of %s", digest);
@@ -346,7 +375,7 @@ static void ingest_close(struct content_writer *self)
 
 	if (!in->ended) {
 		(void)fdatasync(in->fd); /* what a client was told is there stays there */
-		ingest_write_updated(in->dir_fd, clock_wall_ns());
+		ingest_write_updated(in->dir_fd, in->status.updated_ns);
 	}
 	ingest_free(in);
 }

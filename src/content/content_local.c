@@ -17,10 +17,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 void ingest_path(const char *ref, char out[INGEST_PATH_SIZE])
@@ -210,6 +212,16 @@ static const struct content_store_ops local_ops = {
 	.writer = local_writer,
 };
 
+/* Their journals commit sizes and extents of what was written no later than a rename after it.
+ */
+static bool is_ordered(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 &&
+	       (st.f_type == EXT4_SUPER_MAGIC || st.f_type == XFS_SUPER_MAGIC);
+}
+
 int content_local_new(const struct content_local_options *options,
 		struct content_store **ret_store, struct err *err)
 {
@@ -225,6 +237,7 @@ int content_local_new(const struct content_local_options *options,
 	store->base.ops = &local_ops;
 	store->root_fd = fd;
 	store->verity = fsverity_works_in(fd);
+	store->is_ordered = is_ordered(fd);
 	ref_locks_init(&store->locks, options->lock_wait_ns);
 	*ret_store = &store->base;
 	return 0;

@@ -12,7 +12,9 @@
 #include "base/auto.h"
 
 struct content_store;
+struct ctx;
 struct err;
+struct finding_sink;
 
 struct content_local_options {
 	const char *root; /* made with its parents, mode 0755, if missing */
@@ -28,3 +30,13 @@ MAY_BLOCK MUST_USE int content_local_new(const struct content_local_options *opt
 /* Writers and readers must be gone. NULL is fine. */
 MAY_BLOCK void content_local_free(struct content_store *store);
 DEFINE_AUTO(struct content_store *, content_local_free)
+
+/* Removes ingests of which a crash left half, since no name leads to them. Nobody may be
+ * writing.
+ */
+MAY_BLOCK MUST_USE int content_local_clean(struct content_store *store, struct err *err);
+
+/* Reads every blob and names what has not the bytes that its name says; a store of this kind
+ * only. Others may use it meanwhile. */
+MAY_BLOCK MUST_USE int content_local_verify(struct content_store *store, struct ctx *ctx,
+		const struct finding_sink *sink, struct err *err);

@@ -30,6 +30,7 @@ struct content_local {
 	struct content_store base;
 	int root_fd;
 	bool verity;
+	bool is_ordered;     /* the filesystem never commits a name before written data */
 	atomic_uint settled; /* bit per algorithm: its directory is durable */
 	struct ref_locks locks;
 };
@@ -44,9 +45,11 @@ char *blob_path(const char *digest);
 /* Reads what is known of the ingest in dirfd: its small files and the size of its data. -errno;
  * -EINVAL when a file does not say what it should. */
 MAY_BLOCK MUST_USE int ingest_read(int dirfd, struct content_status *ret_status);
+/* Whether the entry of "ingest" can be read: 0 or -errno, as of ingest_read(). */
+MAY_BLOCK MUST_USE int ingest_probe(struct content_local *store, const char *name);
 /* Writes the small files of a new ingest, or replaces them. */
 MAY_BLOCK MUST_USE int ingest_write(int dirfd, const struct content_status *status);
-MAY_BLOCK void ingest_write_updated(int dirfd, int64_t now_ns);
+MAY_BLOCK void ingest_write_updated(int dirfd, int64_t ns);
 
 /* Hashes a whole file from its start. */
 struct digester;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ingests as they lie on disk: their small files, looking at them, throwing them away. */
+#include "content/content_local.h"
 #include "content/content_priv.h"
 
 #include "base/auto.h"
@@ -8,6 +9,7 @@
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/filter.h"
@@ -132,10 +134,10 @@ int ingest_write(int dirfd, const struct content_status *s)
 	return rc;
 }
 
-void ingest_write_updated(int dirfd, int64_t now_ns)
+void ingest_write_updated(int dirfd, int64_t ns)
 {
 	/* A reader meanwhile sees the old or the new time, never half of it. */
-	if (write_time(dirfd, "updatedat.tmp", now_ns) == 0)
+	if (write_time(dirfd, "updatedat.tmp", ns) == 0)
 		(void)renameat(dirfd, "updatedat.tmp", dirfd, "updatedat");
 }
 
@@ -165,6 +167,53 @@ static bool status_field(void *object, char *const *path, size_t n, const char *
 		return false;
 	*ret_value = s->ref;
 	return true;
+}
+
+int ingest_probe(struct content_local *store, const char *name)
+{
+	AUTO_FREE char *path = xasprintf("ingest/%s", name);
+	AUTO_CLOSE int dirfd = fs_open_dir(store->root_fd, path);
+	struct content_status s = { 0 };
+	int rc = dirfd < 0 ? dirfd : ingest_read(dirfd, &s);
+
+	if (rc == 0)
+		content_status_done(&s);
+	return rc;
+}
+
+static bool is_ingest_name(const char *name)
+{
+	AUTO_FREE char *digest = xasprintf("sha256:%s", name);
+	AUTO_ERR struct err no = { 0 };
+
+	return digest_check(digest, NULL, &no) == 0;
+}
+
+static void remove_half_ingest(struct content_local *store, const char *name)
+{
+	AUTO_FREE char *path = xasprintf("ingest/%s", name);
+	int rc = fs_remove_all(store->root_fd, path);
+
+	if (rc < 0)
+		log_warn(NULL, "remove half-written %s: %s (ignored)", path, errno_text(-rc));
+	else
+		log_info(NULL, "removed half-written %s", path);
+}
+
+int content_local_clean(struct content_store *base, struct err *err)
+{
+	struct content_local *store = container_of(base, struct content_local, base);
+	AUTO_STRV char **names = NULL;
+	int rc = fs_list(store->root_fd, "ingest", &names);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : err_sys(err, -rc, "list ingests");
+	for (size_t i = 0; i < strv_len(names); i++) {
+		rc = is_ingest_name(names[i]) ? ingest_probe(store, names[i]) : 0;
+		if (rc == -ENOENT || rc == -EINVAL)
+			remove_half_ingest(store, names[i]);
+	}
+	return 0;
 }
 
 /* What is not an ingest, or vanishes meanwhile, is passed over. */

@@ -19,6 +19,10 @@ struct ctx;
 struct err;
 struct pool;
 
+/* Of a blob that a look through the store found damaged, and why (docs/design/033-verify.md):
+ * whoever writes it again replaces its bytes, and the label goes. */
+#define CONTENT_LABEL_DAMAGED "containerd.io/content.damaged"
+
 struct content_info {
 	char digest[DIGEST_TEXT_SIZE];
 	int64_t size;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "diff/diff_priv.h"
 #include "mount/mount_temp.h"
 #include "oci/media.h"
+#include "os/fs.h"
 #include "os/process.h"
 
 static int unpack(struct diff_walking *d, struct diff_stream *s, const struct diff_target *t,
@@ -39,6 +41,11 @@ static int unpack(struct diff_walking *d, struct diff_stream *s, const struct di
 		},
 	};
 
+	/* Nothing may have been mounted before this. */
+	int rc = fs_make_dirs(AT_FDCWD, d->temp_root, 0700);
+
+	if (rc < 0)
+		return err_sys(err, -rc, "mkdir %s", d->temp_root);
 	return unpack_layer(&source, t->root, &options, ctx, ret_result, err);
 }
 

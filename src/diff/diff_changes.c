@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "diff/diff_out.h"
+#include "diff/diff_upper.h"
 #include "os/fs.h"
 #include "os/mountsys.h"
 
@@ -60,6 +61,7 @@ struct changes {
 /* A directory on both sides; -1 where it is on one only. */
 struct pair {
 	int lower, upper;
+	int changed;	  /* holds the names to look at; -1: all */
 	const char *path; /* "" for the top */
 	unsigned depth;
 };
@@ -339,13 +341,24 @@ static bool is_same(struct changes *c, const struct pair *p, const char *name,
 
 static int compare_dirs(struct changes *c, const struct pair *p, struct err *err);
 
+/* The same directory as the overlay keeps it, if that names all that can have changed. */
+static int open_changed(const struct pair *p, const char *name)
+{
+	int fd = p->changed < 0 ? -1 : fs_open_dir(p->changed, name);
+
+	if (fd >= 0 && !diff_upper_names_all(fd))
+		close_fd(&fd);
+	return fd < 0 ? -1 : fd;
+}
+
 /* What is below a directory; without a lower one all of it is new. */
 static int go_down(struct changes *c, const struct pair *p, const char *name, const char *path,
 		bool in_both, struct err *err)
 {
 	AUTO_CLOSE int lower = in_both ? fs_open_dir(p->lower, name) : -1;
 	AUTO_CLOSE int upper = fs_open_dir(p->upper, name);
-	struct pair below = { lower, upper, path, p->depth + 1 };
+	AUTO_CLOSE int changed = in_both ? open_changed(p, name) : -1;
+	struct pair below = { lower, upper, changed, path, p->depth + 1 };
 
 	if (below.depth > MAX_DEPTH)
 		return err_set(err, ERR_EXHAUSTED, "%.100s…: nested too deep", path);
@@ -377,12 +390,40 @@ static int compare_name(struct changes *c, const struct pair *p, const char *nam
 	return go_down(c, p, name, path, below && S_ISDIR(a.st_mode), err);
 }
 
+static bool exists(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The names that the overlay keeps. Whiteouts are among them, and what hides nothing. */
+static int compare_changed(struct changes *c, const struct pair *p, struct err *err)
+{
+	AUTO_STRV char **names = NULL;
+	int rc = fs_list(p->changed, ".", &names);
+
+	if (rc < 0)
+		return err_sys(err, -rc, "list changes of %s", str_or(p->path, "/"));
+	for (size_t i = 0; i < strv_len(names); i++) {
+		bool below = exists(p->lower, names[i]);
+		bool above = exists(p->upper, names[i]);
+
+		if ((below || above) && compare_name(c, p, names[i], below, above, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int compare_dirs(struct changes *c, const struct pair *p, struct err *err)
 {
 	AUTO_STRV char **lower = NULL, **upper = NULL;
 	size_t i = 0, j = 0, n, m;
-	int rc = p->lower < 0 ? 0 : fs_list(p->lower, ".", &lower);
+	int rc;
 
+	if (p->changed >= 0)
+		return compare_changed(c, p, err);
+	rc = p->lower < 0 ? 0 : fs_list(p->lower, ".", &lower);
 	if (rc == 0)
 		rc = fs_list(p->upper, ".", &upper);
 	if (rc < 0)
@@ -401,11 +442,12 @@ static int compare_dirs(struct changes *c, const struct pair *p, struct err *err
 	return 0;
 }
 
-int diff_changes_write(int lower, int upper, int64_t epoch_ns, struct diff_out *out,
-		struct ctx *ctx, struct err *err)
+int diff_changes_write(int lower, int upper, int changed, int64_t epoch_ns,
+		struct diff_out *out, struct ctx *ctx, struct err *err)
 {
 	struct changes c = { .upper = upper, .epoch_ns = epoch_ns, .out = out, .ctx = ctx };
-	struct pair top = { lower, upper, "", 0 };
+	AUTO_CLOSE int top_changed = open_changed(&(struct pair){ .changed = changed }, ".");
+	struct pair top = { lower, upper, top_changed, "", 0 };
 	struct buf end AUTO_BUF = { .limit = SIZE_MAX };
 	int rc;
 

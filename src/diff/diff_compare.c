@@ -18,6 +18,7 @@
 #include "diff/diff_changes.h"
 #include "diff/diff_out.h"
 #include "diff/diff_priv.h"
+#include "diff/diff_upper.h"
 #include "mount/mount_temp.h"
 #include "oci/media.h"
 
@@ -113,7 +114,7 @@ static int commit(struct comparison *c, struct ctx *ctx, struct err *err)
 }
 
 static int write_changes(struct comparison *c, const char *lower, const char *upper,
-		struct ctx *ctx, struct err *err)
+		int changed, struct ctx *ctx, struct err *err)
 {
 	AUTO_CLOSE int lower_fd = open(lower, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int upper_fd = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -122,8 +123,8 @@ static int write_changes(struct comparison *c, const char *lower, const char *up
 		return err_sys(err, errno, "open mounts to compare");
 	if (diff_out_open(&c->out, c->d, c->writer, c->mode, err) < 0)
 		return -1;
-	if (diff_changes_write(lower_fd, upper_fd, c->options->source_date_epoch_ns, &c->out,
-			    ctx, err) < 0)
+	if (diff_changes_write(lower_fd, upper_fd, changed, c->options->source_date_epoch_ns,
+			    &c->out, ctx, err) < 0)
 		return -1;
 	return diff_out_finish(&c->out, err);
 }
@@ -133,11 +134,12 @@ static int with_mounts(struct comparison *c, const struct mounts *lower,
 {
 	AUTO(temp_mount_drop) struct temp_mount *l = NULL;
 	AUTO(temp_mount_drop) struct temp_mount *u = NULL;
+	AUTO_CLOSE int changed = c->d->is_walking_all ? -1 : diff_upper_open(lower, upper);
 
 	if (temp_mount_open(c->d->temp_root, lower, true, ctx, &l, err) < 0 ||
 			temp_mount_open(c->d->temp_root, upper, true, ctx, &u, err) < 0)
 		return -1;
-	return write_changes(c, temp_mount_path(l), temp_mount_path(u), ctx, err);
+	return write_changes(c, temp_mount_path(l), temp_mount_path(u), changed, ctx, err);
 }
 
 int diff_walking_compare(struct differ *self, struct ctx *ctx, const struct mounts *lower,

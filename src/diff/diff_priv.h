@@ -7,6 +7,7 @@
 
 struct any;
 struct content_reader;
+struct mount_spec;
 struct temp_mount;
 struct unpack_source;
 
@@ -16,7 +17,7 @@ struct diff_walking {
 	char *temp_root, *helper;
 	uid_t helper_uid;
 	gid_t helper_gid;
-	bool is_durable;
+	bool is_durable, is_walking_all;
 	int zstd_window_log_max;
 	struct diff_processor *processors;
 	size_t processor_count;
@@ -37,6 +38,9 @@ enum diff_packing {
 	DIFF_IS_PACKED,	 /* its first bytes tell how */
 };
 enum diff_packing diff_packing(const char *media_type);
+
+/* Value of "key=value" among the options, borrowed; NULL: not there. */
+const char *diff_option(const struct mount_spec *m, const char *key);
 
 /* --- where a layer goes --- */
 

@@ -16,7 +16,7 @@
 #include "mount/mount_temp.h"
 #include "os/process.h"
 
-static const char *find_value(const struct mount_spec *m, const char *key)
+const char *diff_option(const struct mount_spec *m, const char *key)
 {
 	size_t n = strlen(key);
 
@@ -56,10 +56,10 @@ static int open_overlay(struct diff_target *t, const struct mount_spec *m, struc
 {
 	t->is_overlay = true;
 	t->user_xattr = strv_has(m->options, "userxattr");
-	t->root = open_dir(find_value(m, "upperdir"), O_RDONLY, err);
+	t->root = open_dir(diff_option(m, "upperdir"), O_RDONLY, err);
 	if (t->root < 0)
 		return -1;
-	return open_lowers(t, find_value(m, "lowerdir"), err);
+	return open_lowers(t, diff_option(m, "lowerdir"), err);
 }
 
 static int open_temp(struct diff_target *t, const struct mounts *mounts, const char *temp_root,
@@ -73,14 +73,14 @@ static int open_temp(struct diff_target *t, const struct mounts *mounts, const c
 
 static bool is_writable_overlay(const struct mount_spec *m)
 {
-	return str_eq(m->type, "overlay") && find_value(m, "upperdir") != NULL &&
+	return str_eq(m->type, "overlay") && diff_option(m, "upperdir") != NULL &&
 	       str_is_empty(m->target) && !process_in_userns();
 }
 
 static bool is_writable_bind(const struct mount_spec *m)
 {
 	return str_eq(m->type, "bind") && str_is_empty(m->target) &&
-	       !strv_has(m->options, "ro") && find_value(m, "uidmap") == NULL;
+	       !strv_has(m->options, "ro") && diff_option(m, "uidmap") == NULL;
 }
 
 int diff_target_open(struct diff_target *t, const struct mounts *mounts, const char *temp_root,

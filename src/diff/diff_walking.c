@@ -58,6 +58,7 @@ struct differ *diff_walking_new(const struct diff_walking_options *options)
 	d->helper_uid = options->helper_uid;
 	d->helper_gid = options->helper_gid;
 	d->is_durable = !options->not_durable;
+	d->is_walking_all = options->walk_all;
 	d->zstd_window_log_max = options->zstd_window_log_max;
 	d->processors = xcalloc(options->processor_count + 1, sizeof(*d->processors));
 	d->processor_count = options->processor_count;

@@ -27,6 +27,7 @@ struct diff_walking_options {
 	const char *helper; /* NULL: beside this program, else where it is installed */
 	uid_t helper_uid;   /* 0: nobody */
 	gid_t helper_gid;
+	bool walk_all;		 /* reads no upper directories: to compare results */
 	bool not_durable;	 /* layers are not synced unless Apply asks for it */
 	int zstd_window_log_max; /* 0: 23, the 8 MiB every decoder must take */
 	const struct diff_processor *processors; /* copied */

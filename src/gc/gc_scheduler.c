@@ -29,6 +29,7 @@ struct scheduler {
 	struct list waiters;
 	bool is_running; /* the job is submitted: it waits or collects */
 	bool is_stopping;
+	bool is_paused, is_collecting;
 	bool was_run;
 	bool is_triggered;
 	uint64_t deletions, mutations, runs;
@@ -142,13 +143,19 @@ static int run(struct gc_scheduler *self, struct ctx *ctx, struct err *err)
 static bool wait_until_due(struct scheduler *s)
 {
 	LOCKED(&s->lock);
-	while (!s->is_stopping && s->due_ns != NEVER && clock_mono_ns() < s->due_ns)
-		(void)cond_wait_until(&s->changed, &s->lock, s->due_ns);
+	while (!s->is_stopping && s->due_ns != NEVER &&
+			(s->is_paused || clock_mono_ns() < s->due_ns)) {
+		if (s->is_paused)
+			cond_wait(&s->changed, &s->lock);
+		else
+			(void)cond_wait_until(&s->changed, &s->lock, s->due_ns);
+	}
 	if (s->is_stopping || s->due_ns == NEVER) {
 		s->is_running = false;
 		cond_broadcast(&s->changed);
 		return false;
 	}
+	s->is_collecting = true;
 	return true;
 }
 
@@ -196,6 +203,8 @@ static void set_interval_locked(struct scheduler *s, int64_t pause_ns)
 static void end(struct scheduler *s, const struct gc_stats *stats)
 {
 	LOCKED(&s->lock);
+	s->is_collecting = false;
+	cond_broadcast(&s->changed);
 	answer_locked(s, stats == NULL);
 	if (stats == NULL) {
 		s->deletions++; /* what was to be done is still to be done */
@@ -306,4 +315,28 @@ void gc_scheduler_free(struct gc_scheduler *self)
 const struct gc_config *gc_scheduler_config(const struct gc_scheduler *self)
 {
 	return &container_of(self, struct scheduler, base)->config;
+}
+
+bool gc_scheduler_pause(struct gc_scheduler *self, int64_t mono_deadline_ns)
+{
+	struct scheduler *s = scheduler_of(self);
+
+	LOCKED(&s->lock);
+	s->is_paused = true;
+	while (s->is_collecting)
+		if (!cond_wait_until(&s->changed, &s->lock, mono_deadline_ns))
+			break;
+	s->is_paused = !s->is_collecting;
+	if (!s->is_paused)
+		cond_broadcast(&s->changed);
+	return s->is_paused;
+}
+
+void gc_scheduler_resume(struct gc_scheduler *self)
+{
+	struct scheduler *s = scheduler_of(self);
+
+	LOCKED(&s->lock);
+	s->is_paused = false;
+	cond_broadcast(&s->changed);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -36,3 +37,8 @@ DEFINE_AUTO(struct gc_scheduler *, gc_scheduler_free)
 
 /* What it works with, clamped. */
 const struct gc_config *gc_scheduler_config(const struct gc_scheduler *s);
+
+/* Waits for the collection under way and begins no other until gc_scheduler_resume(); who asks
+ * for one waits. False, and not paused, when the deadline passes first. */
+MAY_BLOCK MUST_USE bool gc_scheduler_pause(struct gc_scheduler *s, int64_t mono_deadline_ns);
+ANY_THREAD void gc_scheduler_resume(struct gc_scheduler *s);

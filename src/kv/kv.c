@@ -439,6 +439,17 @@ static void readers_enter(struct kv *kv)
 	kv->readers++;
 }
 
+static int fail_suspended(struct kv *kv, struct err *err)
+{
+	return err_set(err, ERR_UNAVAILABLE, "%s: another process has taken over", kv->path);
+}
+
+static bool is_suspended(struct kv *kv)
+{
+	LOCKED(&kv->lock);
+	return kv->is_suspended;
+}
+
 static void readers_leave(struct kv *kv)
 {
 	LOCKED(&kv->lock);
@@ -452,6 +463,11 @@ int kv_read(struct kv *kv, struct kv_txn **ret_txn, struct err *err)
 	int rc;
 
 	readers_enter(kv);
+	if (is_suspended(kv)) {
+		readers_leave(kv);
+		free(txn);
+		return fail_suspended(kv, err);
+	}
 	txn->kv = kv;
 	rc = kv->env == NULL ? MDB_PANIC : mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn->txn);
 	if (rc != 0) {
@@ -460,6 +476,39 @@ int kv_read(struct kv *kv, struct kv_txn **ret_txn, struct err *err)
 		return kv_fail(kv, rc, "read", err);
 	}
 	*ret_txn = txn;
+	return 0;
+}
+
+/* From here on nobody becomes leader. */
+static bool begin_suspension(struct kv *kv)
+{
+	LOCKED(&kv->lock);
+	if (kv->has_leader)
+		return false;
+	kv->is_suspended = true;
+	return true;
+}
+
+int kv_suspend(struct kv *kv, struct err *err)
+{
+	ASSERT_MAY_BLOCK();
+	if (!begin_suspension(kv))
+		return err_set(err, ERR_UNAVAILABLE, "%s: a write is under way", kv->path);
+	kv_gate_close(kv);
+	kv_env_close(kv);
+	kv_gate_open(kv);
+	return 0;
+}
+
+int kv_resume(struct kv *kv, struct err *err)
+{
+	ASSERT_MAY_BLOCK();
+	if (!is_suspended(kv))
+		return 0;
+	if (kv_env_open(kv, err) < 0)
+		return -1;
+	LOCKED(&kv->lock);
+	kv->is_suspended = false;
 	return 0;
 }
 

@@ -101,5 +101,11 @@ struct kv_stats {
 };
 ANY_THREAD void kv_stats(struct kv *kv, struct kv_stats *ret_stats);
 
+/* Lets another process open the file: until kv_resume(), all work on it fails with UNAVAILABLE.
+ * Fails when an update is under way. */
+MAY_BLOCK MUST_USE int kv_suspend(struct kv *kv, struct err *err);
+/* Opens the file again. Fine when it was not suspended. */
+MAY_BLOCK MUST_USE int kv_resume(struct kv *kv, struct err *err);
+
 /* Shorthand: the bytes of a text without its end. */
 struct kv_bytes kv_text(const char *text);

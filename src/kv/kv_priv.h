@@ -35,7 +35,8 @@ struct kv {
 	struct cond changed;
 	struct list queue; /* of struct op: not yet run */
 	bool has_leader;
-	bool is_gated; /* the map is being replaced: readers wait */
+	bool is_gated;	   /* the map is being replaced: readers wait */
+	bool is_suspended; /* another process has the file */
 	size_t readers;
 	uint64_t commits, operations;
 };

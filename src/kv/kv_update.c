@@ -202,6 +202,12 @@ static void lead(struct kv *kv, struct op *mine)
 static bool wait_for_turn(struct kv *kv, struct op *op)
 {
 	LOCKED(&kv->lock);
+	if (kv->is_suspended) {
+		op->failed = true;
+		err_set(op->err, ERR_UNAVAILABLE, "%s: another process has taken over",
+				kv->path);
+		return false;
+	}
 	list_append(&kv->queue, &op->node);
 	if (!kv->has_leader) {
 		kv->has_leader = true;

@@ -20,7 +20,9 @@ struct container_store;
 struct content_store;
 struct err;
 struct event_bus;
+struct ctx;
 struct event_maker;
+struct finding_sink;
 struct gc_resources;
 struct gc_scheduler;
 struct image_store;
@@ -74,6 +76,15 @@ void meta_set_scheduler(struct meta *m, struct gc_scheduler *scheduler);
 /* What else to collect. NULL: no longer; returns when no collection is using the old ones. */
 MAY_BLOCK void meta_set_streams(struct meta *m, struct gc_resources *streams);
 MAY_BLOCK void meta_set_mounts(struct meta *m, struct gc_resources *mounts);
+
+/* Names the records that cannot be read, and those whose object the backends do not have. For a
+ * time when nothing else is going on: it reads under one transaction. */
+MAY_BLOCK MUST_USE int meta_verify(struct meta *m, struct ctx *ctx,
+		const struct finding_sink *sink, struct err *err);
+/* Labels the blob as damaged in every namespace that has it (*ret_count of them), so that the
+ * next writer brings its bytes again. */
+MAY_BLOCK MUST_USE int meta_mark_damaged(struct meta *m, const char *digest, const char *why,
+		size_t *ret_count, struct err *err);
 
 /* For figures and the debug dump; borrowed. */
 struct kv *meta_kv(struct meta *m);

@@ -22,12 +22,8 @@ static int load(struct kv_txn *txn, const char *ns, const char *id, struct conta
 {
 	AUTO(container_free) struct container *c = NULL;
 	struct kv_bytes value;
-	AUTO_KEY(key);
-	int rc;
+	int rc = meta_find(txn, TABLE_CONTAINER, ns, id, &value, err);
 
-	if (str_is_empty(id))
-		return 0;
-	rc = kv_get(txn, meta_key(&key, TABLE_CONTAINER, ns, id, NULL), &value, err);
 	if (rc <= 0)
 		return rc;
 	c = container_new(id);
@@ -105,66 +101,29 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 }
 
 struct listing {
-	struct filter *filter;
 	container_each each;
 	void *arg;
 };
 
-static int list_one(struct listing *l, struct container *c, struct err *err)
+static int list_one(void *listing, struct filter *filter, const char *id, struct kv_bytes value,
+		struct err *err)
 {
-	if (!filter_match(l->filter, field, c, err))
-		return err->kind == ERR_NONE ? 0 : -1;
-	return l->each(l->arg, c, err);
-}
-
-/* A damaged record is left out: the others can still be worked with. */
-static int list_value(struct listing *l, const char *id, struct kv_bytes value, struct err *err)
-{
+	const struct listing *l = listing;
 	AUTO(container_free) struct container *c = container_new(id);
 
-	return decode_container(value, c) ? list_one(l, c, err) : 0;
-}
-
-static int list_all(struct listing *l, struct kv_txn *txn, const char *ns, struct err *err)
-{
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	struct kv_bytes key, value, parts[2];
-	AUTO_KEY(prefix);
-	int rc;
-
-	if (kv_iter_new(txn, meta_key(&prefix, TABLE_CONTAINER, ns, "", NULL),
-			    (struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0) {
-		AUTO_FREE char *id = NULL;
-
-		(void)meta_key_split(key, parts, 2);
-		id = meta_bytes_text(parts[1]);
-		if (list_value(l, id, value, err) < 0)
-			return -1;
-	}
-	return rc;
+	if (!decode_container(value, c))
+		return 0;
+	if (!filter_match(filter, field, c, err))
+		return err->kind == ERR_NONE ? 0 : -1;
+	return l->each(l->arg, c, err);
 }
 
 static int list(struct container_store *self, struct ctx *ctx, char *const *filters,
 		container_each each, void *arg, struct err *err)
 {
-	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(filter_free) struct filter *filter = NULL;
-	AUTO(container_free) struct container *c = NULL;
-	const char *ns = ctx_namespace(ctx, err), *pinned;
-	struct listing l = { NULL, each, arg };
-	int rc;
+	struct listing l = { each, arg };
 
-	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
-			kv_read(meta_of(self)->kv, &txn, err) < 0)
-		return -1;
-	l.filter = filter;
-	pinned = filter_pinned(filter, "id");
-	if (pinned == NULL)
-		return list_all(&l, txn, ns, err);
-	rc = load(txn, ns, pinned, &c, err);
-	return rc <= 0 ? rc : list_one(&l, c, err);
+	return meta_list(meta_of(self), ctx, TABLE_CONTAINER, "id", filters, list_one, &l, err);
 }
 
 struct write_op {
@@ -180,14 +139,13 @@ static int create_op(struct kv_txn *txn, void *arg, struct err *err)
 	struct write_op *op = arg;
 	AUTO(container_free) struct container *old = NULL;
 	int rc = load(txn, op->ns, op->in->id, &old, err);
-	AUTO_FREE char *quoted = str_quote(op->in->id);
 
 	container_free(take_ptr(op->out));
 	/* A damaged one may be replaced only after it was removed. */
 	if (rc < 0)
 		return -1;
 	if (rc > 0)
-		return err_set(err, ERR_EXISTS, "container %s", quoted);
+		return meta_refuse(err, ERR_EXISTS, "container", op->in->id);
 	op->out = container_copy(op->in);
 	labels_drop_empty(&op->out->labels);
 	op->out->created_ns = op->out->updated_ns = op->m->wall_ns();
@@ -244,88 +202,68 @@ static void copy_text(char **to, const char *from)
 	*to = copy;
 }
 
-static void replace_spec(struct container *to, const struct container *from)
+static int replace_all(void *to, const void *from, struct err *err)
 {
-	/* One that sends none keeps what is stored (quirk 21). */
-	if (from->spec.is_set)
-		any_set(&to->spec, from->spec.type_url, from->spec.value, from->spec.size);
-}
+	struct container *c = to;
+	const struct container *given = from;
 
-static void replace_extensions(struct container *to, const struct container *from)
-{
-	anys_done(&to->extensions);
-	anys_copy(&to->extensions, &from->extensions);
-}
-
-static int replace_all(struct container *to, const struct container *from, struct err *err)
-{
-	if (!str_eq(str_or(to->snapshotter, ""), str_or(from->snapshotter, "")))
+	if (!str_eq(str_or(c->snapshotter, ""), str_or(given->snapshotter, "")))
 		return err_set(err, ERR_INVALID, "container.Snapshotter field is immutable");
-	if (!str_eq(str_or(to->runtime_name, ""), str_or(from->runtime_name, "")))
+	if (!str_eq(str_or(c->runtime_name, ""), str_or(given->runtime_name, "")))
 		return err_set(err, ERR_INVALID, "container.Runtime.Name field is immutable");
-	meta_labels_replace(&to->labels, &from->labels);
-	replace_spec(to, from);
-	replace_extensions(to, from);
-	copy_text(&to->image, from->image);
-	copy_text(&to->snapshot_key, from->snapshot_key);
+	meta_labels_replace(&c->labels, &given->labels);
+	meta_any_replace(&c->spec, &given->spec);
+	meta_extensions_replace(&c->extensions, &given->extensions);
+	copy_text(&c->image, given->image);
+	copy_text(&c->snapshot_key, given->snapshot_key);
 	return 0;
 }
 
-static int apply_path(struct container *to, const struct container *from, const char *path,
-		struct err *err)
+static int refuse_path(const struct container *c, const char *path, struct err *err)
 {
+	AUTO_FREE char *quoted_path = str_quote(path);
+	AUTO_FREE char *quoted_id = str_quote(c->id);
+
+	return err_set(err, ERR_INVALID, "cannot update %s field on %s", quoted_path,
+			quoted_id);
+}
+
+static int apply_path(void *to, const void *from, const char *path, struct err *err)
+{
+	struct container *c = to;
+	const struct container *given = from;
 	const char *key;
 
-	if ((key = meta_path_key(path, "labels.")) != NULL) {
-		meta_label_apply(&to->labels, &from->labels, key);
-	} else if ((key = meta_path_key(path, "extensions.")) != NULL) {
-		const struct any *value = anys_find(&from->extensions, key);
-
-		if (value == NULL)
-			anys_remove(&to->extensions, key);
-		else
-			anys_set(&to->extensions, key, value);
-	} else if (str_eq(path, "labels")) {
-		meta_labels_replace(&to->labels, &from->labels);
-	} else if (str_eq(path, "spec")) {
-		replace_spec(to, from);
-	} else if (str_eq(path, "extensions")) {
-		replace_extensions(to, from);
-	} else if (str_eq(path, "image")) {
-		copy_text(&to->image, from->image);
-	} else if (str_eq(path, "snapshotkey")) {
-		copy_text(&to->snapshot_key, from->snapshot_key);
-	} else {
-		AUTO_FREE char *quoted_path = str_quote(path);
-		AUTO_FREE char *quoted_id = str_quote(to->id);
-
-		return err_set(err, ERR_INVALID, "cannot update %s field on %s", quoted_path,
-				quoted_id);
-	}
-	return 0;
-}
-
-static int apply(struct container *to, const struct write_op *op, struct err *err)
-{
-	if (strv_len(op->paths) == 0)
-		return replace_all(to, op->in, err);
-	for (size_t i = 0; op->paths[i] != NULL; i++)
-		if (apply_path(to, op->in, op->paths[i], err) < 0)
-			return -1;
+	if ((key = meta_path_key(path, "labels.")) != NULL)
+		meta_label_apply(&c->labels, &given->labels, key);
+	else if ((key = meta_path_key(path, "extensions.")) != NULL)
+		meta_extension_apply(&c->extensions, &given->extensions, key);
+	else if (str_eq(path, "labels"))
+		meta_labels_replace(&c->labels, &given->labels);
+	else if (str_eq(path, "spec"))
+		meta_any_replace(&c->spec, &given->spec);
+	else if (str_eq(path, "extensions"))
+		meta_extensions_replace(&c->extensions, &given->extensions);
+	else if (str_eq(path, "image"))
+		copy_text(&c->image, given->image);
+	else if (str_eq(path, "snapshotkey"))
+		copy_text(&c->snapshot_key, given->snapshot_key);
+	else
+		return refuse_path(c, path, err);
 	return 0;
 }
 
 static int update_op(struct kv_txn *txn, void *arg, struct err *err)
 {
 	struct write_op *op = arg;
-	AUTO_FREE char *quoted = str_quote(op->in->id);
 	int rc;
 
 	container_free(take_ptr(op->out));
 	rc = load(txn, op->ns, op->in->id, &op->out, err);
 	if (rc == 0)
-		return err_set(err, ERR_NOT_FOUND, "container %s", quoted);
-	if (rc < 0 || apply(op->out, op, err) < 0)
+		return meta_refuse(err, ERR_NOT_FOUND, "container", op->in->id);
+	if (rc < 0 || meta_apply_mask(op->paths, replace_all, apply_path, op->out, op->in,
+				      err) < 0)
 		return -1;
 	if (check(op->out, err) < 0)
 		return err_wrap(err, "update failed validation");
@@ -351,12 +289,7 @@ struct remove_op {
 static int remove_record(struct kv_txn *txn, void *arg, struct err *err)
 {
 	const struct remove_op *op = arg;
-	AUTO_KEY(key);
-	int rc = str_is_empty(op->id) ? 0
-				      : kv_del(txn,
-							meta_key(&key, TABLE_CONTAINER, op->ns,
-									op->id, NULL),
-							err);
+	int rc = meta_drop(txn, TABLE_CONTAINER, op->ns, op->id, err);
 
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "container %s", op->id);

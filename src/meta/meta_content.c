@@ -181,7 +181,7 @@ static int apply(struct content_info *to, const struct update_op *op, struct err
 	return meta_labels_check(&to->labels, "content.Labels", err);
 }
 
-static int blob_store(struct meta *m, struct kv_txn *txn, const char *ns,
+int meta_blob_store(struct meta *m, struct kv_txn *txn, const char *ns,
 		const struct content_info *i, struct err *err)
 {
 	AUTO_BUF struct buf value = { .limit = SIZE_MAX };
@@ -205,7 +205,7 @@ static int update_blob(struct kv_txn *txn, void *arg, struct err *err)
 	if (apply(&op->out, op, err) < 0)
 		return -1;
 	op->out.updated_ns = op->m->wall_ns();
-	return blob_store(op->m, txn, op->ns, &op->out, err);
+	return meta_blob_store(op->m, txn, op->ns, &op->out, err);
 }
 
 static int update(struct content_store *self, struct ctx *ctx, const struct content_info *i,

@@ -12,6 +12,17 @@ MUST_USE int meta_blob_load(struct kv_txn *txn, const char *ns, const char *dige
 		struct content_info *ret_info, struct err *err);
 MUST_USE int meta_blob_exists(
 		struct kv_txn *txn, const char *ns, const char *digest, struct err *err);
+/* Writes the record. */
+MUST_USE int meta_blob_store(struct meta *m, struct kv_txn *txn, const char *ns,
+		const struct content_info *i, struct err *err);
+/* Whether the namespace has it, and nobody found its bytes or its record damaged: 1, 0, -1. */
+MUST_USE int meta_blob_is_good(
+		struct kv_txn *txn, const char *ns, const char *digest, struct err *err);
+/* Whether some namespace's record says that the bytes are damaged: 1, 0, -1. */
+MUST_USE int meta_blob_is_marked(struct kv_txn *txn, const char *digest, struct err *err);
+/* The bytes are new: takes such marks away. */
+MUST_USE int meta_blob_unmark(
+		struct meta *m, struct kv_txn *txn, const char *digest, struct err *err);
 MUST_USE int meta_ingest_load(struct kv_txn *txn, const char *ns, const char *ref,
 		struct ingest_record *ret_ingest, struct err *err);
 /* Writes the record and what is indexed of it; the old one's index entry goes. */

@@ -28,12 +28,16 @@ static void add_snapshotters(struct meta *m, const struct meta_options *options)
 {
 	m->snapshotters = xcalloc(options->snapshotter_count + 1, sizeof(*m->snapshotters));
 	m->snapshotter_count = options->snapshotter_count;
-	for (size_t i = 0; i < m->snapshotter_count; i++)
-		m->snapshotters[i] = (struct meta_snapshots){
-			{ &meta_snapshotter_ops, options->snapshotters[i].snapshotter->pool },
-			m, xstrdup(options->snapshotters[i].name),
-			options->snapshotters[i].snapshotter
-		};
+	for (size_t i = 0; i < m->snapshotter_count; i++) {
+		struct meta_snapshots *s = &m->snapshotters[i];
+
+		s->base.ops = &meta_snapshotter_ops;
+		s->base.pool = options->snapshotters[i].snapshotter->pool;
+		s->meta = m;
+		s->name = xstrdup(options->snapshotters[i].name);
+		s->backend = options->snapshotters[i].snapshotter;
+		gc_space_init(&s->space, meta_free_snapshots);
+	}
 }
 
 static struct meta *meta_new(const struct meta_options *options)
@@ -67,7 +71,7 @@ int meta_open(const char *path, const struct meta_options *options, struct meta 
 	AUTO(meta_close) struct meta *m = meta_new(options);
 	struct kv_options kv = { FORMAT, FORMAT_VERSION, options->no_sync, options->map_bytes };
 
-	if (kv_open(path, &kv, &m->kv, err) < 0 || meta_recover_commits(m, true, err) < 0)
+	if (kv_open(path, &kv, &m->kv, err) < 0 || meta_recover_commits(m, NULL, err) < 0)
 		return -1;
 	*ret_meta = take_ptr(m);
 	return 0;
@@ -77,9 +81,12 @@ void meta_close(struct meta *m)
 {
 	if (m == NULL)
 		return;
+	meta_stop_freeing(m);
 	kv_close(m->kv);
-	for (size_t i = 0; i < m->snapshotter_count; i++)
+	for (size_t i = 0; i < m->snapshotter_count; i++) {
+		gc_space_done(&m->snapshotters[i].space);
 		free(m->snapshotters[i].name);
+	}
 	free(m->snapshotters);
 	gc_done(&m->gc);
 	mutex_done(&m->seq_lock);

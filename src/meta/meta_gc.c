@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -28,11 +29,8 @@ void gc_init(struct gc *gc)
 {
 	mutex_init(&gc->lock, RANK_meta_writer);
 	cond_init(&gc->idle);
-	map_init(&gc->blobs);
-	map_init(&gc->ingests);
-	map_init(&gc->snapshots);
-	/* Whatever a crash left behind is found by looking at everything once. */
-	gc->walk_content = gc->walk_snapshots = true;
+	gc_space_init(&gc->content, meta_free_content);
+	gc->closing = cancel_new();
 }
 
 static void clear_shades(struct gc *gc)
@@ -50,9 +48,8 @@ static void clear_shades(struct gc *gc)
 void gc_done(struct gc *gc)
 {
 	clear_shades(gc);
-	map_done(&gc->blobs, NULL);
-	map_done(&gc->ingests, NULL);
-	map_done(&gc->snapshots, NULL);
+	gc_space_done(&gc->content);
+	cancel_unref(gc->closing);
 	cond_done(&gc->idle);
 	mutex_done(&gc->lock);
 }
@@ -597,7 +594,7 @@ int meta_collect(struct meta *m, struct gc_stats *ret_stats, struct err *err)
 	int rc;
 
 	begin(&m->gc);
-	rc = meta_recover_commits(m, false, err);
+	rc = meta_recover_commits(m, NULL, err);
 	if (rc == 0)
 		rc = mark_and_sweep(&r, err);
 	if (rc == 0)

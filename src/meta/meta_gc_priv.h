@@ -12,7 +12,9 @@
 #include "base/attr.h"
 #include "base/map.h"
 #include "base/mutex.h"
+#include "base/pool.h"
 
+struct cancel;
 struct err;
 struct gc_resources;
 struct gc_stats;
@@ -38,6 +40,21 @@ struct shade {
 	char *ns, *sub, *key;
 };
 
+/* What a backend may remove. One that another process serves frees it on its own pool, so that
+ * nobody waits for that process. Under the lock of struct gc. */
+struct gc_space {
+	struct map names;     /* backend keys, or digests, whose records went */
+	struct map ingests;   /* backend refs; content only */
+	bool walk;	      /* look at everything instead */
+	bool has_commits;     /* some of its commits were interrupted */
+	bool is_freeing;      /* the job is submitted or runs */
+	bool is_wanted_again; /* a collection ended meanwhile */
+	struct job job;
+};
+
+void gc_space_init(struct gc_space *space, void (*free)(struct job *job));
+void gc_space_done(struct gc_space *space);
+
 struct gc {
 	struct mutex lock;
 	struct cond idle;
@@ -49,11 +66,9 @@ struct gc {
 	/* Things without records; changed between runs only. */
 	struct gc_resources *streams, *mounts;
 
-	/* What the backends may remove: names whose records went. */
-	struct map blobs;		   /* digest */
-	struct map ingests;		   /* backend ref */
-	struct map snapshots;		   /* snapshotter, NUL as '\n', backend key */
-	bool walk_content, walk_snapshots; /* look at everything instead */
+	struct gc_space content;
+	struct cancel *closing; /* ends what waits for a backend */
+	bool is_closing;
 };
 
 void gc_init(struct gc *gc);
@@ -69,8 +84,12 @@ void meta_drop_blob(struct meta *m, const char *digest);
 void meta_drop_ingest(struct meta *m, const char *backend_ref); /* NULL: look at all */
 void meta_drop_snapshot(struct meta *m, const char *snapshotter, const char *backend_key);
 
-/* Frees in the backends what nothing refers to any more. What fails is tried again next time.
- */
+/* Frees in the backends what nothing refers to any more; backends of other processes do so
+ * later. What fails is tried again next time. */
 MAY_BLOCK void meta_free_space(struct meta *m);
+void meta_free_content(struct job *job);   /* of struct gc */
+void meta_free_snapshots(struct job *job); /* of struct meta_snapshots */
+/* Before closing: calls off what other processes were asked for. */
+MAY_BLOCK void meta_stop_freeing(struct meta *m);
 
 int meta_collect(struct meta *m, struct gc_stats *ret_stats, struct err *err);

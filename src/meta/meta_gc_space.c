@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -20,38 +21,57 @@
 /* A backend behind a proxy may never answer. */
 #define BACKEND_DEADLINE (60 * NS_PER_S)
 
-static void remember(struct map *map, bool *walk, const char *name)
+void gc_space_init(struct gc_space *space, void (*free)(struct job *job))
 {
-	if (*walk)
+	map_init(&space->names);
+	map_init(&space->ingests);
+	space->job.run = free;
+	/* Whatever a crash left behind is found by looking at everything once. */
+	space->walk = true;
+}
+
+void gc_space_done(struct gc_space *space)
+{
+	map_done(&space->names, NULL);
+	map_done(&space->ingests, NULL);
+}
+
+static void remember(struct gc_space *space, struct map *map, const char *name)
+{
+	if (space->walk)
 		return;
 	(void)map_put(map, name, map);
 	if (map->count <= MAX_REMEMBERED)
 		return;
 	map_done(map, NULL);
-	*walk = true;
+	space->walk = true;
 }
 
 void meta_drop_blob(struct meta *m, const char *digest)
 {
 	LOCKED(&m->gc.lock);
-	remember(&m->gc.blobs, &m->gc.walk_content, digest);
+	remember(&m->gc.content, &m->gc.content.names, digest);
 }
 
 void meta_drop_ingest(struct meta *m, const char *backend_ref)
 {
 	LOCKED(&m->gc.lock);
 	if (backend_ref == NULL)
-		m->gc.walk_content = true;
+		m->gc.content.walk = true;
 	else
-		remember(&m->gc.ingests, &m->gc.walk_content, backend_ref);
+		remember(&m->gc.content, &m->gc.content.ingests, backend_ref);
 }
 
 void meta_drop_snapshot(struct meta *m, const char *snapshotter, const char *backend_key)
 {
-	AUTO_FREE char *name = xasprintf("%s\n%s", snapshotter, backend_key);
+	struct snapshotter *base = meta_snapshotter(m, snapshotter);
+	struct gc_space *space;
 
+	if (base == NULL) /* not configured any more */
+		return;
+	space = &meta_snapshots_of(base)->space;
 	LOCKED(&m->gc.lock);
-	remember(&m->gc.snapshots, &m->gc.walk_snapshots, name);
+	remember(space, &space->names, backend_key);
 }
 
 /* The names so far; the map is empty after. Owned, NULL-terminated. */
@@ -63,33 +83,94 @@ static char **take_names(struct map *map)
 	return names;
 }
 
-static void take_content(struct meta *m, char ***blobs, char ***ingests, bool *walk)
+static void take(struct meta *m, struct gc_space *space, char ***names, char ***ingests,
+		bool *walk)
 {
 	LOCKED(&m->gc.lock);
-	*blobs = take_names(&m->gc.blobs);
-	*ingests = take_names(&m->gc.ingests);
-	*walk = m->gc.walk_content;
-	m->gc.walk_content = false;
+	*names = take_names(&space->names);
+	*ingests = take_names(&space->ingests);
+	*walk = space->walk;
+	space->walk = false;
 }
 
-static void take_snapshots(struct meta *m, char ***names, bool *walk)
+static void walk_again(struct meta *m, struct gc_space *space)
 {
 	LOCKED(&m->gc.lock);
-	*names = take_names(&m->gc.snapshots);
-	*walk = m->gc.walk_snapshots;
-	m->gc.walk_snapshots = false;
+	space->walk = true;
 }
 
-static void walk_content_again(struct meta *m)
+static struct ctx backend_ctx(struct meta *m)
 {
-	LOCKED(&m->gc.lock);
-	m->gc.walk_content = true;
+	return (struct ctx){ .deadline_ns = clock_mono_ns() + BACKEND_DEADLINE,
+		.cancel = m->gc.closing };
 }
 
-static void walk_snapshots_again(struct meta *m)
+/* ---- whose turn it is ---- */
+
+static bool has_work(const struct gc_space *space)
 {
+	return space->walk || space->has_commits || space->names.count > 0 ||
+	       space->ingests.count > 0;
+}
+
+/* True if the job is to be submitted. */
+static bool start(struct gc *gc, struct gc_space *space)
+{
+	LOCKED(&gc->lock);
+	if (gc->is_closing || !has_work(space))
+		return false;
+	if (space->is_freeing) {
+		space->is_wanted_again = true;
+		return false;
+	}
+	return space->is_freeing = true;
+}
+
+/* True if it is to be done once more. */
+static bool finish(struct gc *gc, struct gc_space *space)
+{
+	LOCKED(&gc->lock);
+	if (space->is_wanted_again && !gc->is_closing) {
+		space->is_wanted_again = false;
+		return true;
+	}
+	space->is_freeing = false;
+	cond_broadcast(&gc->idle);
+	return false;
+}
+
+static void free_space(struct gc *gc, struct gc_space *space, struct pool *pool)
+{
+	if (!start(gc, space))
+		return;
+	if (pool == NULL)
+		space->job.run(&space->job);
+	else if (!pool_submit(pool, &space->job))
+		(void)finish(gc, space); /* as stuck as it can be; its turn comes again */
+}
+
+void meta_free_space(struct meta *m)
+{
+	for (size_t i = 0; i < m->snapshotter_count; i++)
+		free_space(&m->gc, &m->snapshotters[i].space, m->snapshotters[i].base.pool);
+	free_space(&m->gc, &m->gc.content, m->content.pool);
+}
+
+static bool is_freeing(const struct meta *m)
+{
+	for (size_t i = 0; i < m->snapshotter_count; i++)
+		if (m->snapshotters[i].space.is_freeing)
+			return true;
+	return m->gc.content.is_freeing;
+}
+
+void meta_stop_freeing(struct meta *m)
+{
+	cancel_fire(m->gc.closing);
 	LOCKED(&m->gc.lock);
-	m->gc.walk_snapshots = true;
+	m->gc.is_closing = true;
+	while (is_freeing(m))
+		cond_wait(&m->gc.idle, &m->gc.lock);
 }
 
 /* ---- blobs and ingests ---- */
@@ -219,17 +300,27 @@ static int free_content(struct meta *m, struct ctx *ctx, char ***blobs, char ***
 
 static void free_all_content(struct meta *m)
 {
-	struct ctx ctx = { .deadline_ns = clock_mono_ns() + BACKEND_DEADLINE };
+	struct ctx ctx = backend_ctx(m);
 	AUTO_ERR struct err err = { 0 };
 	AUTO_STRV char **blobs = NULL;
 	AUTO_STRV char **ingests = NULL;
 	bool walk;
 
-	take_content(m, &blobs, &ingests, &walk);
+	take(m, &m->gc.content, &blobs, &ingests, &walk);
 	if (free_content(m, &ctx, &blobs, &ingests, walk, &err) == 0)
 		return;
 	log_warn(NULL, "content garbage collection: %s (ignored)", err_text(&err));
-	walk_content_again(m);
+	walk_again(m, &m->gc.content);
+}
+
+void meta_free_content(struct job *job)
+{
+	struct gc *gc = container_of(job, struct gc, content.job);
+	struct meta *m = container_of(gc, struct meta, gc);
+
+	do
+		free_all_content(m);
+	while (finish(gc, &gc->content));
 }
 
 /* ---- snapshots ---- */
@@ -418,7 +509,7 @@ static int free_keys(
 
 static int free_snapshots(struct meta_snapshots *s, char ***keys, bool walk, struct err *err)
 {
-	struct ctx ctx = { .deadline_ns = clock_mono_ns() + BACKEND_DEADLINE };
+	struct ctx ctx = backend_ctx(s->meta);
 
 	if (walk && find_all(s, &ctx, keys, err) < 0)
 		return -1;
@@ -429,37 +520,37 @@ static int free_snapshots(struct meta_snapshots *s, char ***keys, bool walk, str
 	return snapshot_cleanup(s->backend, &ctx, err);
 }
 
-static char **keys_of(char *const *names, const char *snapshotter)
+static int recover_commits(struct meta_snapshots *s, struct err *err)
 {
-	AUTO_FREE char *prefix = xasprintf("%s\n", snapshotter);
-	char **keys = NULL;
+	bool wanted;
 
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		if (str_starts(names[i], prefix))
-			strv_add(&keys, names[i] + strlen(prefix));
-	return keys;
+	mutex_lock(&s->meta->gc.lock);
+	wanted = s->space.has_commits;
+	s->space.has_commits = false;
+	mutex_unlock(&s->meta->gc.lock);
+	return wanted ? meta_recover_commits(s->meta, s, err) : 0;
 }
 
-static void free_all_snapshots(struct meta *m)
+static void free_all_snapshots(struct meta_snapshots *s)
 {
-	AUTO_STRV char **names = NULL;
+	AUTO_STRV char **keys = NULL;
+	AUTO_STRV char **none = NULL;
+	AUTO_ERR struct err err = { 0 };
 	bool walk;
 
-	take_snapshots(m, &names, &walk);
-	for (size_t i = 0; i < m->snapshotter_count; i++) {
-		AUTO_STRV char **keys = keys_of(names, m->snapshotters[i].name);
-		AUTO_ERR struct err err = { 0 };
-
-		if (free_snapshots(&m->snapshotters[i], &keys, walk, &err) == 0)
-			continue;
-		log_warn(NULL, "snapshot garbage collection: %s: %s (ignored)",
-				m->snapshotters[i].name, err_text(&err));
-		walk_snapshots_again(m);
-	}
+	take(s->meta, &s->space, &keys, &none, &walk);
+	if (recover_commits(s, &err) == 0 && free_snapshots(s, &keys, walk, &err) == 0)
+		return;
+	log_warn(NULL, "snapshot garbage collection: %s: %s (ignored)", s->name,
+			err_text(&err));
+	walk_again(s->meta, &s->space);
 }
 
-void meta_free_space(struct meta *m)
+void meta_free_snapshots(struct job *job)
 {
-	free_all_snapshots(m);
-	free_all_content(m);
+	struct meta_snapshots *s = container_of(job, struct meta_snapshots, space.job);
+
+	do
+		free_all_snapshots(s);
+	while (finish(&s->meta->gc, &s->space));
 }

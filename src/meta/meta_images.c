@@ -24,12 +24,8 @@ static int load(struct kv_txn *txn, const char *ns, const char *name, struct ima
 {
 	AUTO(image_free) struct image *i = NULL;
 	struct kv_bytes value;
-	AUTO_KEY(key);
-	int rc;
+	int rc = meta_find(txn, TABLE_IMAGE, ns, name, &value, err);
 
-	if (str_is_empty(name))
-		return 0;
-	rc = kv_get(txn, meta_key(&key, TABLE_IMAGE, ns, name, NULL), &value, err);
 	if (rc <= 0)
 		return rc;
 	i = image_new(name);
@@ -78,13 +74,6 @@ static int check(const struct image *i, struct err *err)
 	return check_target(&i->target, err);
 }
 
-static int not_found(const char *name, struct err *err)
-{
-	AUTO_FREE char *quoted = str_quote(str_or(name, ""));
-
-	return err_set(err, ERR_NOT_FOUND, "image %s", quoted);
-}
-
 static int get(struct image_store *self, struct ctx *ctx, const char *name,
 		struct image **ret_image, struct err *err)
 {
@@ -96,7 +85,7 @@ static int get(struct image_store *self, struct ctx *ctx, const char *name,
 		return -1;
 	rc = load(txn, ns, name, ret_image, err);
 	if (rc == 0)
-		return not_found(name, err);
+		return meta_refuse(err, ERR_NOT_FOUND, "image", name);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -120,65 +109,29 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 }
 
 struct listing {
-	struct filter *filter;
 	image_each each;
 	void *arg;
 };
 
-static int list_one(struct listing *l, struct image *i, struct err *err)
+static int list_one(void *listing, struct filter *filter, const char *name,
+		struct kv_bytes value, struct err *err)
 {
-	if (!filter_match(l->filter, field, i, err))
+	const struct listing *l = listing;
+	AUTO(image_free) struct image *i = image_new(name);
+
+	if (!decode_image(value, i))
+		return 0;
+	if (!filter_match(filter, field, i, err))
 		return err->kind == ERR_NONE ? 0 : -1;
 	return l->each(l->arg, i, err);
-}
-
-/* A damaged record is left out: the others can still be worked with. */
-static int list_value(
-		struct listing *l, struct kv_bytes key, struct kv_bytes value, struct err *err)
-{
-	AUTO(image_free) struct image *i = xzalloc(sizeof(*i));
-	struct kv_bytes parts[2];
-
-	(void)meta_key_split(key, parts, 2);
-	i->name = meta_bytes_text(parts[1]);
-	return decode_image(value, i) ? list_one(l, i, err) : 0;
-}
-
-static int list_all(struct listing *l, struct kv_txn *txn, const char *ns, struct err *err)
-{
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	struct kv_bytes key, value;
-	AUTO_KEY(prefix);
-	int rc;
-
-	if (kv_iter_new(txn, meta_key(&prefix, TABLE_IMAGE, ns, "", NULL),
-			    (struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
-		if (list_value(l, key, value, err) < 0)
-			return -1;
-	return rc;
 }
 
 static int list(struct image_store *self, struct ctx *ctx, char *const *filters,
 		image_each each, void *arg, struct err *err)
 {
-	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(filter_free) struct filter *filter = NULL;
-	AUTO(image_free) struct image *i = NULL;
-	const char *ns = ctx_namespace(ctx, err), *pinned;
-	struct listing l = { NULL, each, arg };
-	int rc;
+	struct listing l = { each, arg };
 
-	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
-			kv_read(meta_of(self)->kv, &txn, err) < 0)
-		return -1;
-	l.filter = filter;
-	pinned = filter_pinned(filter, "name");
-	if (pinned == NULL)
-		return list_all(&l, txn, ns, err);
-	rc = load(txn, ns, pinned, &i, err);
-	return rc <= 0 ? rc : list_one(&l, i, err);
+	return meta_list(meta_of(self), ctx, TABLE_IMAGE, "name", filters, list_one, &l, err);
 }
 
 struct write_op {
@@ -204,11 +157,8 @@ static int create_op(struct kv_txn *txn, void *arg, struct err *err)
 	image_free(take_ptr(op->out));
 	if (rc < 0)
 		return -1;
-	if (rc > 0) {
-		AUTO_FREE char *quoted = str_quote(op->in->name);
-
-		return err_set(err, ERR_EXISTS, "image %s", quoted);
-	}
+	if (rc > 0)
+		return meta_refuse(err, ERR_EXISTS, "image", op->in->name);
 	op->out = image_copy(op->in);
 	labels_drop_empty(&op->out->labels);
 	labels_drop_empty(&op->out->target.annotations);
@@ -225,44 +175,41 @@ static void replace_target(struct image *to, const struct image *from)
 	labels_drop_empty(&to->target.annotations);
 }
 
-static int apply_path(
-		struct image *to, const struct image *from, const char *path, struct err *err)
+static int replace_all(void *to, const void *from, struct err *err UNUSED)
 {
+	struct image *image = to;
+
+	meta_labels_replace(&image->labels, &((const struct image *)from)->labels);
+	replace_target(image, from);
+	return 0;
+}
+
+static int apply_path(void *to, const void *from, const char *path, struct err *err)
+{
+	struct image *image = to;
+	const struct image *given = from;
 	AUTO_FREE char *quoted_path = NULL;
 	AUTO_FREE char *quoted_name = NULL;
 	const char *key;
 
 	if ((key = meta_path_key(path, "labels.")) != NULL)
-		meta_label_apply(&to->labels, &from->labels, key);
+		meta_label_apply(&image->labels, &given->labels, key);
 	else if ((key = meta_path_key(path, "annotations.")) != NULL)
-		meta_label_apply(&to->target.annotations, &from->target.annotations, key);
+		meta_label_apply(&image->target.annotations, &given->target.annotations, key);
 	else if (str_eq(path, "labels"))
-		meta_labels_replace(&to->labels, &from->labels);
+		meta_labels_replace(&image->labels, &given->labels);
 	else if (str_eq(path, "target"))
-		replace_target(to, from);
+		replace_target(image, given);
 	else if (str_eq(path, "annotations"))
-		meta_labels_replace(&to->target.annotations, &from->target.annotations);
+		meta_labels_replace(&image->target.annotations, &given->target.annotations);
 	else
 		goto refuse;
 	return 0;
 refuse:
 	quoted_path = str_quote(path);
-	quoted_name = str_quote(to->name);
+	quoted_name = str_quote(image->name);
 	return err_set(err, ERR_INVALID, "cannot update %s field on image %s", quoted_path,
 			quoted_name);
-}
-
-static int apply(struct image *to, const struct write_op *op, struct err *err)
-{
-	if (strv_len(op->paths) == 0) {
-		meta_labels_replace(&to->labels, &op->in->labels);
-		replace_target(to, op->in);
-		return 0;
-	}
-	for (size_t i = 0; op->paths[i] != NULL; i++)
-		if (apply_path(to, op->in, op->paths[i], err) < 0)
-			return -1;
-	return 0;
 }
 
 static int update_op(struct kv_txn *txn, void *arg, struct err *err)
@@ -273,8 +220,11 @@ static int update_op(struct kv_txn *txn, void *arg, struct err *err)
 	image_free(take_ptr(op->out));
 	rc = load(txn, op->ns, op->in->name, &op->out, err);
 	if (rc == 0)
-		return not_found(op->in->name, err);
-	if (rc < 0 || apply(op->out, op, err) < 0 || check(op->out, err) < 0)
+		return meta_refuse(err, ERR_NOT_FOUND, "image", op->in->name);
+	if (rc < 0 ||
+			meta_apply_mask(op->paths, replace_all, apply_path, op->out, op->in,
+					err) < 0 ||
+			check(op->out, err) < 0)
 		return -1;
 	op->out->updated_ns = time_of(op);
 	return store(op->m, txn, op->ns, op->lease, op->out, err);
@@ -341,7 +291,7 @@ static int check_digest(struct kv_txn *txn, const struct remove_op *op, struct e
 		return 0;
 	rc = load(txn, op->ns, op->name, &i, err);
 	if (rc <= 0)
-		return rc < 0 ? -1 : not_found(op->name, err);
+		return rc < 0 ? -1 : meta_refuse(err, ERR_NOT_FOUND, "image", op->name);
 	if (str_eq(i->target.digest, op->digest))
 		return 0;
 	quoted = str_quote(op->name);
@@ -352,16 +302,13 @@ static int check_digest(struct kv_txn *txn, const struct remove_op *op, struct e
 static int remove_record(struct kv_txn *txn, void *arg, struct err *err)
 {
 	const struct remove_op *op = arg;
-	AUTO_KEY(key);
-	int rc;
+	int rc = 0;
 
-	if (str_is_empty(op->name))
-		return not_found(op->name, err);
-	if (check_digest(txn, op, err) < 0)
+	if (!str_is_empty(op->name) && check_digest(txn, op, err) < 0)
 		return -1;
-	rc = kv_del(txn, meta_key(&key, TABLE_IMAGE, op->ns, op->name, NULL), err);
+	rc = meta_drop(txn, TABLE_IMAGE, op->ns, op->name, err);
 	if (rc == 0)
-		return not_found(op->name, err);
+		return meta_refuse(err, ERR_NOT_FOUND, "image", op->name);
 	if (rc < 0)
 		return -1;
 	return meta_lease_drop(txn, op->ns, op->lease, "images", op->name, err);

@@ -91,3 +91,23 @@ int meta_filter(char *const *filters, bool is_twice, struct filter **ret_filter,
 		return err_move(err, &inner);
 	return err_set(err, ERR_INVALID, "%s", err_text(&inner));
 }
+
+/* Records between two looks at the clock. */
+#define WALK_STEP 4
+
+int meta_walk(struct kv_txn *txn, const struct ctx *ctx, struct kv_bytes prefix,
+		meta_visit visit, void *arg, struct err *err)
+{
+	AUTO(kv_iter_free) struct kv_iter *it = NULL;
+	struct kv_bytes key, value;
+	size_t n = 0;
+	int rc;
+
+	if (kv_iter_new(txn, prefix, (struct kv_bytes){ 0 }, &it, err) < 0)
+		return -1;
+	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
+		if ((++n % WALK_STEP == 0 && ctx_done(ctx, err)) ||
+				visit(arg, key, value, err) < 0)
+			return -1;
+	return rc;
+}

@@ -203,48 +203,30 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 	return false;
 }
 
-static int list_one(struct filter *f, struct kv_bytes key, struct kv_bytes value,
-		lease_each each, void *arg, struct err *err)
+struct listing {
+	lease_each each;
+	void *arg;
+};
+
+static int list_one(void *listing, struct filter *filter, const char *id, struct kv_bytes value,
+		struct err *err)
 {
-	struct kv_bytes parts[2];
-	struct lease l = { 0 };
+	const struct listing *l = listing;
+	struct lease lease = { .id = xstrdup(id) };
 	int rc = 0;
 
-	(void)meta_key_split(key, parts, 2);
-	l.id = meta_bytes_text(parts[1]);
-	if (decode_lease(value, &l) && filter_match(f, field, &l, err))
-		rc = each(arg, &l, err);
-	lease_done(&l);
+	if (decode_lease(value, &lease) && filter_match(filter, field, &lease, err))
+		rc = l->each(l->arg, &lease, err);
+	lease_done(&lease);
 	return err->kind == ERR_NONE ? rc : -1;
 }
 
 static int list(struct lease_store *self, struct ctx *ctx, char *const *filters,
 		lease_each each, void *arg, struct err *err)
 {
-	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	AUTO(filter_free) struct filter *filter = NULL;
-	const char *ns = ctx_namespace(ctx, err), *pinned;
-	struct kv_bytes key, value;
-	AUTO_KEY(prefix);
-	int rc;
+	struct listing l = { each, arg };
 
-	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
-			kv_read(meta_of(self)->kv, &txn, err) < 0)
-		return -1;
-	pinned = filter_pinned(filter, "id");
-	if (pinned != NULL && *pinned != '\0') {
-		key = meta_key(&prefix, TABLE_LEASE, ns, pinned, NULL);
-		rc = kv_get(txn, key, &value, err);
-		return rc <= 0 ? rc : list_one(filter, key, value, each, arg, err);
-	}
-	if (kv_iter_new(txn, meta_key(&prefix, TABLE_LEASE, ns, "", NULL),
-			    (struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
-		if (list_one(filter, key, value, each, arg, err) < 0)
-			return -1;
-	return rc;
+	return meta_list(meta_of(self), ctx, TABLE_LEASE, "id", filters, list_one, &l, err);
 }
 
 static int check_resource(const char *type, const char *id, struct err *err)
@@ -316,34 +298,39 @@ static int remove_resource(struct lease_store *self, struct ctx *ctx, const char
 }
 
 /* The types sort as the original lists them: content, images, ingests, snapshots by name. */
+struct resource_listing {
+	lease_resource_each each;
+	void *arg;
+};
+
+static int list_resource(void *listing, struct kv_bytes key, struct kv_bytes value UNUSED,
+		struct err *err)
+{
+	const struct resource_listing *l = listing;
+	AUTO_FREE char *type = NULL;
+	AUTO_FREE char *id = NULL;
+	struct kv_bytes parts[4];
+
+	if (meta_key_split(key, parts, 4) != 4)
+		return 0;
+	type = meta_bytes_text(parts[2]);
+	id = meta_bytes_text(parts[3]);
+	return l->each(l->arg, type, id, err);
+}
+
 static int resources(struct lease_store *self, struct ctx *ctx, const char *lease,
 		lease_resource_each each, void *arg, struct err *err)
 {
 	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
 	const char *ns = ctx_namespace(ctx, err);
-	struct kv_bytes key, value, parts[4];
+	struct resource_listing l = { each, arg };
 	AUTO_KEY(prefix);
-	int rc;
 
 	if (ns == NULL || kv_read(meta_of(self)->kv, &txn, err) < 0 ||
 			must_exist(txn, ns, lease, err) < 0)
 		return -1;
-	if (kv_iter_new(txn, meta_key(&prefix, TABLE_LEASE_RESOURCE, ns, lease, "", NULL),
-			    (struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0) {
-		AUTO_FREE char *type = NULL;
-		AUTO_FREE char *id = NULL;
-
-		if (meta_key_split(key, parts, 4) != 4)
-			continue;
-		type = meta_bytes_text(parts[2]);
-		id = meta_bytes_text(parts[3]);
-		if (each(arg, type, id, err) < 0)
-			return -1;
-	}
-	return rc;
+	return meta_walk(txn, ctx, meta_key(&prefix, TABLE_LEASE_RESOURCE, ns, lease, "", NULL),
+			list_resource, &l, err);
 }
 
 const struct lease_store_ops meta_lease_ops = {

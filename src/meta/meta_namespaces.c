@@ -54,9 +54,15 @@ static int get_labels(struct namespace_store *self, struct ctx *ctx, const char 
 	return 0;
 }
 
-static int list_one(struct kv_bytes key, struct kv_bytes value, namespace_each each, void *arg,
-		struct err *err)
+struct listing {
+	namespace_each each;
+	void *arg;
+};
+
+static int list_value(
+		void *listing, struct kv_bytes key, struct kv_bytes value, struct err *err)
 {
+	const struct listing *l = listing;
 	AUTO_LABELS struct labels labels = { 0 };
 	AUTO_FREE char *name = NULL;
 	struct kv_bytes part;
@@ -65,26 +71,20 @@ static int list_one(struct kv_bytes key, struct kv_bytes value, namespace_each e
 	name = meta_bytes_text(part);
 	if (!decode_labels(value, &labels))
 		labels_done(&labels); /* the name is good all the same */
-	return each(arg, name, &labels, err);
+	return l->each(l->arg, name, &labels, err);
 }
 
 static int list(struct namespace_store *self, struct ctx *ctx, namespace_each each, void *arg,
 		struct err *err)
 {
 	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	struct kv_bytes key, value;
+	struct listing l = { each, arg };
 	AUTO_KEY(prefix);
-	int rc;
 
-	if (kv_read(meta_of(self)->kv, &txn, err) < 0 ||
-			kv_iter_new(txn, meta_key(&prefix, TABLE_NAMESPACE, NULL),
-					(struct kv_bytes){ 0 }, &it, err) < 0)
+	if (kv_read(meta_of(self)->kv, &txn, err) < 0)
 		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
-		if (list_one(key, value, each, arg, err) < 0)
-			return -1;
-	return rc;
+	return meta_walk(txn, ctx, meta_key(&prefix, TABLE_NAMESPACE, NULL), list_value, &l,
+			err);
 }
 
 struct write_op {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/ctx.h"
+#include "base/err.h"
 #include "base/labels.h"
 #include "core/container.h"
 #include "core/content.h"
@@ -45,6 +46,7 @@ struct meta_snapshots {
 	struct meta *meta;
 	char *name;
 	struct snapshotter *backend;
+	struct gc_space space;
 };
 
 struct meta {
@@ -126,6 +128,43 @@ MUST_USE int meta_labels_check(const struct labels *labels, const char *what, st
 MUST_USE int meta_filter(char *const *filters, bool is_twice, struct filter **ret_filter,
 		struct err *err);
 
+/* Objects whose extensions or other Anys an update does not send keep them (quirk 21). */
+void meta_any_replace(struct any *to, const struct any *from);
+void meta_extension_apply(struct anys *to, const struct anys *from, const char *key);
+void meta_extensions_replace(struct anys *to, const struct anys *from);
+
+/* Changes what the paths name, or all that may be changed when there are none. */
+typedef int (*meta_apply_all)(void *to, const void *from, struct err *err);
+typedef int (*meta_apply_path)(void *to, const void *from, const char *path, struct err *err);
+MUST_USE int meta_apply_mask(char *const *paths, meta_apply_all all, meta_apply_path one,
+		void *to, const void *from, struct err *err);
+
+/* ---- records of objects that have a name in a namespace ---- */
+
+/* "<what> <quoted name>"; -1. */
+int meta_refuse(struct err *err, enum err_kind kind, const char *what, const char *name);
+/* 1 and the record, 0 if it is not there; nothing has an empty name. */
+MUST_USE int meta_find(struct kv_txn *txn, enum table table, const char *ns, const char *name,
+		struct kv_bytes *ret_value, struct err *err);
+/* 1, or 0 if it is not there. */
+MUST_USE int meta_drop(struct kv_txn *txn, enum table table, const char *ns, const char *name,
+		struct err *err);
+
+/* Looks at one record; damaged ones are left out, since the others can still be worked with. */
+typedef int (*meta_look)(void *arg, struct filter *filter, const char *name,
+		struct kv_bytes value, struct err *err);
+/* What the filters may match: all records of the namespace, or the one that they pin. */
+MUST_USE int meta_list(struct meta *m, const struct ctx *ctx, enum table table, const char *pin,
+		char *const *filters, meta_look look, void *arg, struct err *err);
+
+/* ---- walks ---- */
+
+typedef int (*meta_visit)(
+		void *arg, struct kv_bytes key, struct kv_bytes value, struct err *err);
+/* All records below the prefix in order, until visit fails or ctx is done. */
+MUST_USE int meta_walk(struct kv_txn *txn, const struct ctx *ctx, struct kv_bytes prefix,
+		meta_visit visit, void *arg, struct err *err);
+
 /* ---- events ---- */
 
 /* Publishes own_payload in the namespace of ns; failure is logged. */
@@ -141,6 +180,7 @@ MUST_USE int meta_remove_ingests(struct kv_txn *txn, const char *ns, struct err 
 
 /* ---- snapshots ---- */
 
-/* Finishes or undoes the commits that a crash or a failed write left behind. */
-/* is_start: backends in other processes are left for later. */
-MAY_BLOCK MUST_USE int meta_recover_commits(struct meta *m, bool is_start, struct err *err);
+/* Finishes or undoes the commits that a crash or a failed write left behind. "of": of this one
+ * only; NULL: of all that need not ask another process. */
+MAY_BLOCK MUST_USE int meta_recover_commits(
+		struct meta *m, struct meta_snapshots *of, struct err *err);

@@ -15,24 +15,13 @@ static struct meta *meta_of(struct sandbox_store *self)
 	return container_of(self, struct meta, sandboxes);
 }
 
-static int not_found(const char *id, struct err *err)
-{
-	AUTO_FREE char *quoted = str_quote(str_or(id, ""));
-
-	return err_set(err, ERR_NOT_FOUND, "sandbox %s", quoted);
-}
-
 static int load(struct kv_txn *txn, const char *ns, const char *id, struct sandbox **ret,
 		struct err *err)
 {
 	AUTO(sandbox_free) struct sandbox *s = NULL;
 	struct kv_bytes value;
-	AUTO_KEY(key);
-	int rc;
+	int rc = meta_find(txn, TABLE_SANDBOX, ns, id, &value, err);
 
-	if (str_is_empty(id))
-		return 0;
-	rc = kv_get(txn, meta_key(&key, TABLE_SANDBOX, ns, id, NULL), &value, err);
 	if (rc <= 0)
 		return rc;
 	s = sandbox_new(id);
@@ -64,7 +53,7 @@ static int get(struct sandbox_store *self, struct ctx *ctx, const char *id,
 	if (ns == NULL || kv_read(meta_of(self)->kv, &txn, err) < 0)
 		return -1;
 	rc = load(txn, ns, id, ret_sandbox, err);
-	return rc == 0 ? not_found(id, err) : rc < 0 ? -1 : 0;
+	return rc == 0 ? meta_refuse(err, ERR_NOT_FOUND, "sandbox", id) : rc < 0 ? -1 : 0;
 }
 
 static bool field(void *object, char *const *path, size_t n, const char **ret_value)
@@ -78,41 +67,30 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 	return str_eq(path[0], "labels") && filter_label(&s->labels, path, n, ret_value);
 }
 
-static int list_one(struct filter *f, struct kv_bytes key, struct kv_bytes value,
-		sandbox_each each, void *arg, struct err *err)
-{
-	AUTO(sandbox_free) struct sandbox *s = xzalloc(sizeof(*s));
-	struct kv_bytes parts[2];
+struct listing {
+	sandbox_each each;
+	void *arg;
+};
 
-	(void)meta_key_split(key, parts, 2);
-	s->id = meta_bytes_text(parts[1]);
+static int list_one(void *listing, struct filter *filter, const char *id, struct kv_bytes value,
+		struct err *err)
+{
+	const struct listing *l = listing;
+	AUTO(sandbox_free) struct sandbox *s = sandbox_new(id);
+
 	if (!decode_sandbox(value, s))
 		return 0;
-	if (!filter_match(f, field, s, err))
+	if (!filter_match(filter, field, s, err))
 		return err->kind == ERR_NONE ? 0 : -1;
-	return each(arg, s, err);
+	return l->each(l->arg, s, err);
 }
 
 static int list(struct sandbox_store *self, struct ctx *ctx, char *const *filters,
 		sandbox_each each, void *arg, struct err *err)
 {
-	AUTO(kv_read_end) struct kv_txn *txn = NULL;
-	AUTO(kv_iter_free) struct kv_iter *it = NULL;
-	AUTO(filter_free) struct filter *filter = NULL;
-	const char *ns = ctx_namespace(ctx, err);
-	struct kv_bytes key, value;
-	AUTO_KEY(prefix);
-	int rc;
+	struct listing l = { each, arg };
 
-	if (ns == NULL || meta_filter(filters, true, &filter, err) < 0 ||
-			kv_read(meta_of(self)->kv, &txn, err) < 0 ||
-			kv_iter_new(txn, meta_key(&prefix, TABLE_SANDBOX, ns, "", NULL),
-					(struct kv_bytes){ 0 }, &it, err) < 0)
-		return -1;
-	while ((rc = kv_iter_next(it, &key, &value, err)) > 0)
-		if (list_one(filter, key, value, each, arg, err) < 0)
-			return -1;
-	return rc;
+	return meta_list(meta_of(self), ctx, TABLE_SANDBOX, "id", filters, list_one, &l, err);
 }
 
 struct write_op {
@@ -141,11 +119,8 @@ static int create_op(struct kv_txn *txn, void *arg, struct err *err)
 	sandbox_free(take_ptr(op->out));
 	if (rc < 0)
 		return -1;
-	if (rc > 0) {
-		AUTO_FREE char *quoted = str_quote(op->in->id);
-
-		return err_set(err, ERR_EXISTS, "sandbox %s", quoted);
-	}
+	if (rc > 0)
+		return meta_refuse(err, ERR_EXISTS, "sandbox", op->in->id);
 	op->out = sandbox_copy(op->in);
 	labels_drop_empty(&op->out->labels);
 	op->out->created_ns = op->out->updated_ns = op->m->wall_ns();
@@ -177,79 +152,50 @@ static int create(struct sandbox_store *self, struct ctx *ctx, const struct sand
 	return write_sandbox(&op, create_op, ret_sandbox, err);
 }
 
-/* What is not sent keeps what is stored, as for containers (quirk 21). */
-static void replace_any(struct any *to, const struct any *from)
-{
-	if (from->is_set)
-		any_set(to, from->type_url, from->value, from->size);
-}
-
 static void replace_runtime(struct sandbox *to, const struct sandbox *from)
 {
 	free(to->runtime_name);
 	to->runtime_name = xstrdup(from->runtime_name);
-	replace_any(&to->runtime_options, &from->runtime_options);
+	meta_any_replace(&to->runtime_options, &from->runtime_options);
 }
 
-static void replace_extensions(struct sandbox *to, const struct sandbox *from)
+static int replace_all(void *to, const void *from, struct err *err)
 {
-	anys_done(&to->extensions);
-	anys_copy(&to->extensions, &from->extensions);
-}
+	struct sandbox *s = to;
+	const struct sandbox *given = from;
 
-static int replace_all(struct sandbox *to, const struct sandbox *from, struct err *err)
-{
-	if (!str_eq(str_or(to->runtime_name, ""), str_or(from->runtime_name, "")))
+	if (!str_eq(str_or(s->runtime_name, ""), str_or(given->runtime_name, "")))
 		return err_set(err, ERR_INVALID, "sandbox.Runtime.Name field is immutable");
-	meta_labels_replace(&to->labels, &from->labels);
-	replace_extensions(to, from);
-	replace_any(&to->spec, &from->spec);
-	replace_runtime(to, from);
+	meta_labels_replace(&s->labels, &given->labels);
+	meta_extensions_replace(&s->extensions, &given->extensions);
+	meta_any_replace(&s->spec, &given->spec);
+	replace_runtime(s, given);
 	return 0;
 }
 
-static void apply_extension(struct sandbox *to, const struct sandbox *from, const char *key)
+static int apply_path(void *to, const void *from, const char *path, struct err *err)
 {
-	const struct any *value = anys_find(&from->extensions, key);
-
-	if (value == NULL)
-		anys_remove(&to->extensions, key);
-	else
-		anys_set(&to->extensions, key, value);
-}
-
-static int apply_path(struct sandbox *to, const struct sandbox *from, const char *path,
-		struct err *err)
-{
+	struct sandbox *s = to;
+	const struct sandbox *given = from;
 	AUTO_FREE char *quoted_path = str_quote(path);
-	AUTO_FREE char *quoted_id = str_quote(to->id);
+	AUTO_FREE char *quoted_id = str_quote(s->id);
 	const char *key;
 
 	if ((key = meta_path_key(path, "labels.")) != NULL)
-		meta_label_apply(&to->labels, &from->labels, key);
+		meta_label_apply(&s->labels, &given->labels, key);
 	else if ((key = meta_path_key(path, "extensions.")) != NULL)
-		apply_extension(to, from, key);
+		meta_extension_apply(&s->extensions, &given->extensions, key);
 	else if (str_eq(path, "labels"))
-		meta_labels_replace(&to->labels, &from->labels);
+		meta_labels_replace(&s->labels, &given->labels);
 	else if (str_eq(path, "extensions"))
-		replace_extensions(to, from);
+		meta_extensions_replace(&s->extensions, &given->extensions);
 	else if (str_eq(path, "runtime"))
-		replace_runtime(to, from);
+		replace_runtime(s, given);
 	else if (str_eq(path, "spec"))
-		replace_any(&to->spec, &from->spec);
+		meta_any_replace(&s->spec, &given->spec);
 	else
 		return err_set(err, ERR_INVALID, "cannot update %s field on sandbox %s",
 				quoted_path, quoted_id);
-	return 0;
-}
-
-static int apply(struct sandbox *to, const struct write_op *op, struct err *err)
-{
-	if (strv_len(op->paths) == 0)
-		return replace_all(to, op->in, err);
-	for (size_t i = 0; op->paths[i] != NULL; i++)
-		if (apply_path(to, op->in, op->paths[i], err) < 0)
-			return -1;
 	return 0;
 }
 
@@ -261,8 +207,11 @@ static int update_op(struct kv_txn *txn, void *arg, struct err *err)
 	sandbox_free(take_ptr(op->out));
 	rc = load(txn, op->ns, op->in->id, &op->out, err);
 	if (rc == 0)
-		return not_found(op->in->id, err);
-	if (rc < 0 || apply(op->out, op, err) < 0 || check(op->out, err) < 0)
+		return meta_refuse(err, ERR_NOT_FOUND, "sandbox", op->in->id);
+	if (rc < 0 ||
+			meta_apply_mask(op->paths, replace_all, apply_path, op->out, op->in,
+					err) < 0 ||
+			check(op->out, err) < 0)
 		return -1;
 	op->out->updated_ns = op->m->wall_ns();
 	return store(op->m, txn, op->ns, op->out, err);
@@ -286,12 +235,9 @@ struct remove_op {
 static int remove_record(struct kv_txn *txn, void *arg, struct err *err)
 {
 	const struct remove_op *op = arg;
-	AUTO_KEY(key);
-	int rc = 0;
+	int rc = meta_drop(txn, TABLE_SANDBOX, op->ns, op->id, err);
 
-	if (!str_is_empty(op->id))
-		rc = kv_del(txn, meta_key(&key, TABLE_SANDBOX, op->ns, op->id, NULL), err);
-	return rc == 0 ? not_found(op->id, err) : rc < 0 ? -1 : 0;
+	return rc == 0 ? meta_refuse(err, ERR_NOT_FOUND, "sandbox", op->id) : rc < 0 ? -1 : 0;
 }
 
 /* Not a reason to collect, in the original neither. */

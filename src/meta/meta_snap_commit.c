@@ -7,12 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/event_maker.h"
 #include "meta/meta_snapshots_priv.h"
+
+/* For a backend that another process serves. */
+#define RECOVER_DEADLINE (10 * NS_PER_S)
 
 struct commit_op {
 	struct meta_snapshots *s;
@@ -315,7 +319,9 @@ static int load_intent(struct commit_op *op, struct err *err)
 
 static int recover(struct commit_op *op, struct err *err)
 {
-	struct ctx ctx = { .ns = op->ns };
+	struct ctx ctx = { .ns = op->ns,
+		.deadline_ns = clock_mono_ns() + RECOVER_DEADLINE,
+		.cancel = op->s->meta->gc.closing };
 	AUTO_ERR struct err inner = { 0 };
 	struct snapshot_info i = { 0 };
 	int rc = load_intent(op, err);
@@ -345,19 +351,34 @@ static int recover_free(struct meta_snapshots *s, const struct pending *p, struc
 	return rc;
 }
 
-int meta_recover_commits(struct meta *m, bool is_start, struct err *err)
+static void note_commits(struct meta_snapshots *s)
+{
+	LOCKED(&s->meta->gc.lock);
+	s->space.has_commits = true;
+}
+
+/* False if another process has to be asked: that has its own time. */
+static bool is_now(struct meta_snapshots *s, const struct meta_snapshots *of)
+{
+	if (of != NULL)
+		return s == of;
+	if (s->base.pool != NULL)
+		note_commits(s);
+	return s->base.pool == NULL;
+}
+
+int meta_recover_commits(struct meta *m, struct meta_snapshots *of, struct err *err)
 {
 	struct pendings p = { 0 };
 	int rc = read_pendings(m, &p, err);
 
 	for (size_t i = 0; rc == 0 && i < p.count; i++) {
-		struct snapshotter *s = meta_snapshotter(m, p.items[i].sn);
+		struct snapshotter *base = meta_snapshotter(m, p.items[i].sn);
+		struct meta_snapshots *s = base == NULL ? NULL : meta_snapshots_of(base);
 		AUTO_ERR struct err ignored = { 0 };
 
-		if (is_start && s != NULL && s->pool != NULL)
-			continue;
-		/* A backend that does not answer must not keep the others from starting. */
-		if (s != NULL && recover_free(meta_snapshots_of(s), &p.items[i], &ignored) < 0)
+		/* A backend that does not answer must not keep the others from going on. */
+		if (s != NULL && is_now(s, of) && recover_free(s, &p.items[i], &ignored) < 0)
 			log_warn(NULL, "snapshot %s: recover commit: %s (ignored)",
 					p.items[i].key, err_text(&ignored));
 	}

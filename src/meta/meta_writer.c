@@ -25,6 +25,7 @@ struct meta_writer {
 	char *ns, *ref, *backend_ref;
 	struct content_writer *real; /* NULL while virtual, and after a commit */
 	bool is_over;		     /* commit was called: nothing more is accepted */
+	bool is_repair;		     /* the blob is recorded, and was found damaged */
 	/* What status() says while virtual and after a commit. */
 	int64_t size, total, started_ns, updated_ns;
 	char digest[DIGEST_TEXT_SIZE];
@@ -199,6 +200,7 @@ struct commit_op {
 	const char *ns, *lease, *ref, *digest;
 	int64_t size;
 	const struct labels *labels; /* may be NULL */
+	bool has_new_bytes, is_repair;
 	bool existed;
 };
 
@@ -218,10 +220,38 @@ static int put_blob(struct kv_txn *txn, struct commit_op *op, struct err *err)
 			(struct kv_bytes){ value.data, value.size }, err);
 }
 
+/* One that cannot be read keeps nobody from having the blob: 1, 0 or -1. */
+static int has_readable_record(struct kv_txn *txn, const struct commit_op *op, struct err *err)
+{
+	AUTO_ERR struct err unread = { 0 };
+	struct content_info i = { 0 };
+	int rc = meta_blob_load(txn, op->ns, op->digest, &i, &unread);
+
+	content_info_done(&i);
+	if (rc < 0 && unread.kind != ERR_DATA_LOSS)
+		return err_move(err, &unread);
+	return rc > 0;
+}
+
+/* What is there stays as it is, but for the mark of damage that new bytes end. */
+static int record_blob(struct kv_txn *txn, struct commit_op *op, struct err *err)
+{
+	int there = meta_blob_exists(txn, op->ns, op->digest, err);
+
+	op->existed = there > 0;
+	if (there < 0)
+		return -1;
+	if (op->has_new_bytes && (op->is_repair || op->existed) &&
+			meta_blob_unmark(op->m, txn, op->digest, err) < 0)
+		return -1;
+	if (there > 0)
+		there = has_readable_record(txn, op, err);
+	return there != 0 ? (there < 0 ? -1 : 0) : put_blob(txn, op, err);
+}
+
 static int commit_record(struct kv_txn *txn, void *arg, struct err *err)
 {
 	struct commit_op *op = arg;
-	int rc;
 
 	if (meta_lease_add(op->m, txn, op->ns, op->lease, "content", op->digest, err) < 0 ||
 			meta_touch_namespace(txn, op->ns, err) < 0)
@@ -229,11 +259,7 @@ static int commit_record(struct kv_txn *txn, void *arg, struct err *err)
 	if (meta_ingest_remove(txn, op->ns, op->ref, err) < 0 ||
 			meta_lease_drop(txn, op->ns, op->lease, "ingests", op->ref, err) < 0)
 		return -1;
-	rc = meta_blob_exists(txn, op->ns, op->digest, err);
-	op->existed = rc > 0;
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	return put_blob(txn, op, err);
+	return record_blob(txn, op, err);
 }
 
 /* An earlier real writer of a virtual one's ref left data that nobody refers to any more. */
@@ -250,9 +276,9 @@ static int commit_held(struct meta_writer *w, struct ctx *ctx, const char *expec
 		const struct labels *labels, struct err *err)
 {
 	const char *digest = str_or(expected, w->digest);
-	struct commit_op op = { w->m, w->ns, ctx->lease, w->ref, digest, w->size, labels,
-		false };
 	bool was_virtual = w->real == NULL;
+	struct commit_op op = { w->m, w->ns, ctx->lease, w->ref, digest, w->size, labels,
+		!was_virtual, w->is_repair, false };
 	struct any payload = { 0 };
 
 	if (commit_backend(w, ctx, expected, err) < 0)
@@ -277,17 +303,21 @@ static int commit(struct meta_writer *w, struct ctx *ctx, int64_t size, const ch
 {
 	AUTO_HELD struct held held = { 0 };
 	char name[BLOB_HOLD_SIZE];
+	int rc;
 
 	if (labels != NULL && meta_labels_check(labels, "content.Labels", err) < 0)
 		return -1;
 	if (freeze_status(w, err) < 0 || check_size(w, size, expected, err) < 0 ||
 			check_lease(w->m, w->ns, ctx->lease, err) < 0)
 		return -1;
-	/* Until the record stands, the collector must leave the blob. */
+	/* Until the record stands, the collector must leave the blob. And while one writer
+	 * brings it, which shows before it is durable, no virtual one may record it. */
 	meta_blob_hold_name(str_or(expected, w->digest), name);
-	if (hold_shared(&w->m->holds, ctx, name, &held, err) < 0)
-		return -1;
-	return commit_held(w, ctx, expected, labels, err);
+	if (w->real == NULL)
+		rc = hold_shared(&w->m->holds, ctx, name, &held, err);
+	else
+		rc = hold_alone(&w->m->holds, ctx, name, &held, err);
+	return rc < 0 ? -1 : commit_held(w, ctx, expected, labels, err);
 }
 
 static int writer_commit(struct content_writer *self, struct ctx *ctx, int64_t size,
@@ -366,6 +396,7 @@ struct open_op {
 	uint64_t seq;
 	bool is_virtual;
 	bool existed;	   /* the blob is in the namespace already */
+	bool is_repair;	   /* it is, or is in another, and was found damaged */
 	char *backend_ref; /* owned */
 };
 
@@ -373,7 +404,7 @@ struct open_op {
 static int lease_blob(struct kv_txn *txn, void *arg, struct err *err)
 {
 	struct open_op *op = arg;
-	int rc = meta_blob_exists(txn, op->ns, op->expected, err);
+	int rc = op->is_repair ? 0 : meta_blob_exists(txn, op->ns, op->expected, err);
 
 	op->existed = rc > 0;
 	if (rc <= 0)
@@ -396,11 +427,33 @@ static int look(struct open_op *op, struct err *err)
 		return -1;
 	if (op->expected == NULL)
 		return meta_lease_check(txn, op->ns, op->lease, err);
-	rc = meta_blob_exists(txn, op->ns, op->expected, err);
+	rc = meta_blob_is_good(txn, op->ns, op->expected, err);
 	op->existed = rc > 0;
 	if (rc < 0 || (!op->existed && meta_lease_check(txn, op->ns, op->lease, err) < 0))
 		return -1;
+	rc = op->existed ? 0 : meta_blob_is_marked(txn, op->expected, err);
+	if (rc != 0) {
+		op->is_repair = rc > 0;
+		return rc < 0 ? -1 : 0;
+	}
 	return is_shareable(op->m, txn, op->expected, err);
+}
+
+/* A record whose bytes are gone is no reason to send the client away. */
+static int look_again(struct open_op *op, struct ctx *ctx, struct err *err)
+{
+	AUTO_ERR struct err inner = { 0 };
+	struct content_info i = { 0 };
+
+	if (content_info(op->m->backend, ctx, op->expected, &i, &inner) == 0) {
+		content_info_done(&i);
+		return 0;
+	}
+	if (inner.kind != ERR_NOT_FOUND)
+		return err_move(err, &inner);
+	op->existed = false;
+	op->is_repair = true;
+	return 0;
 }
 
 static int find_shared(struct open_op *op, struct ctx *ctx, int64_t total, int64_t *ret_size,
@@ -449,14 +502,15 @@ static int record_ingest(struct open_op *op, struct ctx *ctx, int64_t total, int
 {
 	int rc = look(op, err);
 
-	if (rc < 0)
+	if (rc < 0 || (op->existed && look_again(op, ctx, err) < 0))
 		return -1;
 	if (op->existed && !str_is_empty(op->lease) &&
 			meta_update(op->m, lease_blob, op, false, err) < 0)
 		return -1;
 	if (op->existed)
 		return blob_is_there(op, err);
-	if (op->expected != NULL && rc > 0 && find_shared(op, ctx, total, ret_size, err) < 0)
+	if (op->expected != NULL && rc > 0 && !op->is_repair &&
+			find_shared(op, ctx, total, ret_size, err) < 0)
 		return -1;
 	if (meta_next_seq(op->m, &op->seq, err) < 0 ||
 			meta_update(op->m, write_ingest, op, false, err) < 0)
@@ -474,6 +528,7 @@ static struct meta_writer *writer_new(struct open_op *op, int64_t size)
 	w->ref = xstrdup(op->ref);
 	w->backend_ref = take_ptr(op->backend_ref);
 	w->started_ns = w->updated_ns = op->m->wall_ns();
+	w->is_repair = op->is_repair;
 	if (op->is_virtual) {
 		w->size = w->total = size;
 		(void)snprintf(w->digest, sizeof(w->digest), "%s", op->expected);
@@ -506,8 +561,11 @@ int meta_content_writer(struct content_store *self, struct ctx *ctx, const char 
 {
 	struct meta *m = meta_of_content(self);
 	const char *ns = ctx_namespace(ctx, err);
-	struct open_op op = { m, ns, ctx->lease, ref, str_or(expected, NULL), 0, false, false,
-		NULL };
+	struct open_op op = { .m = m,
+		.ns = ns,
+		.lease = ctx->lease,
+		.ref = ref,
+		.expected = str_or(expected, NULL) };
 	AUTO_HELD struct held held = { 0 };
 	char name[BLOB_HOLD_SIZE];
 	int rc;

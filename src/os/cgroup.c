@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -268,6 +269,89 @@ int cgroup_add_pid(const char *group, pid_t pid)
 	if (cgroup_mode() == CGROUP_UNIFIED)
 		return add_to(CGROUP_ROOT, group, text);
 	return add_pid_v1(group, text);
+}
+
+/* -ENOENT if the hierarchy has no such file. */
+static int fill_from_parent(const char *parent, const char *dir, const char *file)
+{
+	AUTO_BUF struct buf own = { .limit = MAX_PROC_CGROUP };
+	AUTO_BUF struct buf parents = { .limit = MAX_PROC_CGROUP };
+	AUTO_FREE char *path = xasprintf("%s/%s", dir, file);
+	AUTO_FREE char *above = xasprintf("%s/%s", parent, file);
+	int rc = io_read_file(AT_FDCWD, path, &own);
+
+	if (rc < 0 || (own.size > 0 && own.data[0] != '\n'))
+		return rc;
+	rc = io_read_file(AT_FDCWD, above, &parents);
+	return rc < 0 || parents.size == 0 ? rc : write_text(path, parents.data);
+}
+
+/* A new group of the cpuset hierarchy has no processors and no memory: nothing may enter it. */
+static int fill_cpuset(const char *parent, const char *dir)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		int rc = fill_from_parent(parent, dir, files[i]);
+
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+	}
+	return 0;
+}
+
+static int make_in(const char *hierarchy, const char *group)
+{
+	AUTO_FREE char *parent = xstrdup(hierarchy);
+
+	for (const char *end = group; *end != '\0';) {
+		AUTO_FREE char *dir = NULL;
+		int rc;
+
+		end += 1 + strcspn(end + 1, "/");
+		dir = xasprintf("%s%.*s", hierarchy, (int)(end - group), group);
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		rc = fill_cpuset(parent, dir);
+		if (rc < 0)
+			return rc;
+		free(parent);
+		parent = take_ptr(dir);
+	}
+	return 0;
+}
+
+static int make_v1(const char *group)
+{
+	AUTO_BUF struct buf text = { .limit = MAX_MOUNTINFO };
+	struct hierarchy found[MAX_DIRS];
+	int rc = mountinfo_read(&text);
+	size_t count;
+
+	if (rc < 0 || text.size == 0)
+		return rc < 0 ? rc : -ENOENT;
+	count = find_hierarchies(text.data, found, ARRAY_LEN(found));
+	for (size_t i = 0; i < count; i++) {
+		rc = make_in(found[i].target, group);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int cgroup_join(const char *group, pid_t pid)
+{
+	AUTO_FREE char *absolute = NULL;
+	int rc;
+
+	if (cgroup_mode() == CGROUP_UNIFIED)
+		return cgroup_add_pid(group, pid);
+	absolute = xasprintf("%s%s", group[0] == '/' ? "" : "/", group);
+	rc = cgroup_add_pid(absolute, pid);
+	if (rc != -ENOENT)
+		return rc;
+	rc = make_v1(absolute);
+	return rc < 0 ? rc : cgroup_add_pid(absolute, pid);
 }
 
 static int remove_in(const char *hierarchy, const char *group)

@@ -50,6 +50,10 @@ MUST_USE int cgroup_read(const struct cgroup *cg, const char *controller, const 
  * under every controller that has it. -EINVAL for a path that is not absolute and clean. */
 MUST_USE int cgroup_add_pid(const char *group, pid_t pid);
 
+/* The same, but in version 1 the path may be relative, and a group that no controller has is
+ * made under each of them. */
+MAY_BLOCK MUST_USE int cgroup_join(const char *group, pid_t pid);
+
 /* Removes an empty group in every hierarchy; what is not there is fine. -EBUSY or -ENOTEMPTY if
  * something is in it still, -EINVAL for a path that is not absolute and clean. */
 MAY_BLOCK MUST_USE int cgroup_remove(const char *group);

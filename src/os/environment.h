@@ -8,5 +8,9 @@
  * are not disturbed: they see the old table, which stays. */
 void environment_set(const char *name, const char *value);
 
-/* Puts "dir" in front of a list separated by colons, such as PATH. */
+/* As environment_set(). */
+void environment_remove(const char *name);
+
+/* Unless it is there already, puts "dir" in front of a list separated by colons, such as PATH.
+ */
 void environment_prepend(const char *name, const char *dir);

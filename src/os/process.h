@@ -28,5 +28,8 @@ MUST_USE int process_set_oom_score(pid_t pid, int score);
 /* True if we are in a user namespace that is not the first one. */
 bool process_in_userns(void);
 
+/* Disks are for this process when nobody else wants them. */
+MUST_USE int process_be_idle(void);
+
 /* A core scheduling cookie for the caller's process group, inherited by children. */
 MUST_USE int process_sched_core(void);

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define BACKLOG 4096
+
 static int try_listen(const struct addrinfo *a)
 {
 	AUTO_CLOSE int fd =
@@ -19,7 +21,7 @@ static int try_listen(const struct addrinfo *a)
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 128) < 0)
+	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
 		return -errno;
 	return take_fd(&fd);
 }

@@ -12,7 +12,8 @@
 
 #include "base/auto.h"
 
-#define BACKLOG 128
+/* As much as the system allows: a full queue refuses Go clients. */
+#define BACKLOG 4096
 
 static int fill_address(const char *path, struct sockaddr_un *sa, socklen_t *ret_size)
 {

@@ -8,11 +8,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
 struct config;
 struct err;
+struct listeners;
 struct loop;
 struct metrics;
 struct plugin_env;
@@ -45,7 +47,8 @@ struct plugin_host {
 	struct config *config;	   /* top-level keys: config_get() */
 	const char *root, *state;  /* absolute */
 	const char *grpc_address, *ttrpc_address;
-	struct plugin_set *plugins; /* for introspection */
+	struct listeners *listeners; /* sockets are opened through it (cmd/containerd) */
+	struct plugin_set *plugins;  /* for introspection */
 };
 
 /* --- inside init --- */
@@ -75,3 +78,18 @@ int plugin_skip(struct plugin_env *env, struct err *err, const char *fmt, ...)
 void plugin_export(struct plugin_env *env, const char *key, const char *value);
 void plugin_add_capability(struct plugin_env *env, const char *capability);
 void plugin_add_platform(struct plugin_env *env, const char *platform); /* "linux/amd64" */
+
+/*
+ * Handing over to another process, which opens what this one has open (docs/design/041). Each
+ * entry may be NULL. "resume" undoes both when the other one does not come up; then everything
+ * must go on as before.
+ */
+struct plugin_pause {
+	/* While calls are still served: ends work of its own, or waits for it until then. */
+	int (*quiesce)(void *arg, int64_t mono_deadline_ns, struct err *err);
+	/* No call is served: lets go of files that the other one opens. */
+	int (*suspend)(void *arg, struct err *err);
+	int (*resume)(void *arg, struct err *err);
+};
+/* Once per plugin. Both are borrowed. */
+void plugin_on_pause(struct plugin_env *env, const struct plugin_pause *pause, void *arg);

@@ -27,6 +27,8 @@ struct entry {
 	bool is_disabled;
 	bool is_running;
 	void *instance;
+	const struct plugin_pause *pause; /* NULL: nothing to do */
+	void *pause_arg;
 	struct err err;
 	struct plugin_info info;
 };
@@ -268,6 +270,52 @@ void plugin_set_stop(struct plugin_set *s)
 	}
 }
 
+/* --- handing over --- */
+
+int plugin_set_quiesce(struct plugin_set *s, int64_t mono_deadline_ns, struct err *err)
+{
+	ASSERT_MAY_BLOCK();
+	for (size_t i = s->started; i > 0; i--) {
+		struct entry *e = s->order[i - 1];
+
+		if (e->is_running && e->pause != NULL && e->pause->quiesce != NULL &&
+				e->pause->quiesce(e->pause_arg, mono_deadline_ns, err) < 0)
+			return err_wrap(err, "%s", e->uri);
+	}
+	return 0;
+}
+
+int plugin_set_suspend(struct plugin_set *s, struct err *err)
+{
+	ASSERT_MAY_BLOCK();
+	for (size_t i = s->started; i > 0; i--) {
+		struct entry *e = s->order[i - 1];
+
+		if (e->is_running && e->pause != NULL && e->pause->suspend != NULL &&
+				e->pause->suspend(e->pause_arg, err) < 0)
+			return err_wrap(err, "%s", e->uri);
+	}
+	return 0;
+}
+
+int plugin_set_resume(struct plugin_set *s, struct err *err)
+{
+	int rc = 0;
+
+	ASSERT_MAY_BLOCK();
+	for (size_t i = 0; i < s->started; i++) {
+		const struct entry *e = s->order[i];
+		AUTO_ERR struct err why = { 0 };
+
+		if (!e->is_running || e->pause == NULL || e->pause->resume == NULL ||
+				e->pause->resume(e->pause_arg, &why) == 0)
+			continue;
+		if (rc == 0)
+			rc = err_plain(err, why.kind, "%s: %s", e->uri, err_text(&why));
+	}
+	return rc;
+}
+
 /* --- inside init --- */
 
 const struct plugin_host *plugin_host(const struct plugin_env *env)
@@ -403,4 +451,11 @@ void plugin_add_capability(struct plugin_env *env, const char *capability)
 void plugin_add_platform(struct plugin_env *env, const char *platform)
 {
 	strv_add(&env->self->info.platforms, platform);
+}
+
+void plugin_on_pause(struct plugin_env *env, const struct plugin_pause *pause, void *arg)
+{
+	assert(env->self->pause == NULL);
+	env->self->pause = pause;
+	env->self->pause_arg = arg;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/auto.h"
@@ -32,6 +33,13 @@ MAY_BLOCK MUST_USE int plugin_set_start(
 		struct plugin_set *s, const struct plugin_host *host, struct err *err);
 /* In reverse order. What became of each plugin can still be asked. */
 MAY_BLOCK void plugin_set_stop(struct plugin_set *s);
+
+/* What struct plugin_pause is about, for all that run: the last started comes first. The first
+ * failure ends it; plugin_set_resume() is then to be called too, and resumes all it can. */
+MAY_BLOCK MUST_USE int plugin_set_quiesce(
+		struct plugin_set *s, int64_t mono_deadline_ns, struct err *err);
+MAY_BLOCK MUST_USE int plugin_set_suspend(struct plugin_set *s, struct err *err);
+MAY_BLOCK MUST_USE int plugin_set_resume(struct plugin_set *s, struct err *err);
 
 /* Whether a plugin was added under "<type>.<id>", started or not. */
 bool plugin_set_has(const struct plugin_set *s, const char *uri);

@@ -110,9 +110,18 @@ static int open_channel(struct proxy_link *l, const struct ctx *ctx,
 	return *ret_channel != NULL ? 0 : connect_now(l, ctx, ret_channel, err);
 }
 
+/* A lease is this daemon's: the other process does not have it. */
+static struct ctx without_lease(const struct ctx *ctx)
+{
+	struct ctx other = *ctx;
+
+	other.lease = NULL;
+	return other;
+}
+
 static struct ctx bound(const struct ctx *ctx)
 {
-	struct ctx bounded = *ctx;
+	struct ctx bounded = without_lease(ctx);
 
 	if (ctx->deadline_ns == 0 && ctx->cancel == NULL)
 		bounded.deadline_ns = clock_mono_ns() + FORSAKEN_NS;
@@ -136,14 +145,28 @@ int proxy_call(struct proxy_link *l, const struct ctx *ctx, const char *service,
 	return 0;
 }
 
+void proxy_start(struct proxy_link *l, const struct ctx *ctx, const char *service,
+		const char *method, const struct ProtobufCMessage *request, rpc_done done,
+		void *arg)
+{
+	AUTO(channel_unref) struct channel *c = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	if (open_channel(l, ctx, &c, &err) < 0)
+		done(arg, &(struct rpc_answer){ .err = &err });
+	else
+		channel_start(c, ctx, service, method, request, done, arg);
+}
+
 int proxy_stream(struct proxy_link *l, const struct ctx *ctx, const char *service,
 		const char *method, struct rpc_stream **ret_stream, struct err *err)
 {
 	AUTO(channel_unref) struct channel *c = NULL;
+	struct ctx unleased = without_lease(ctx);
 
-	if (open_channel(l, ctx, &c, err) < 0)
+	if (open_channel(l, &unleased, &c, err) < 0)
 		return -1;
-	return channel_stream(c, ctx, service, method, ret_stream, err);
+	return channel_stream(c, &unleased, service, method, ret_stream, err);
 }
 
 int proxy_ask(struct proxy_link *l, const struct ctx *ctx, const char *service,

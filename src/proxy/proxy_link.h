@@ -19,6 +19,7 @@ struct ctx;
 struct err;
 struct loop;
 struct proxy_link;
+struct rpc_answer;
 struct rpc_stream;
 struct ProtobufCMessage;
 struct ProtobufCMessageDescriptor;
@@ -40,6 +41,11 @@ MAY_BLOCK MUST_USE int proxy_call(struct proxy_link *l, const struct ctx *ctx,
 		const char *service, const char *method, const struct ProtobufCMessage *request,
 		const struct ProtobufCMessageDescriptor *response, struct arena *arena,
 		void *ret_response, struct err *err);
+/* Waits only to connect, then as channel_start(): "done" runs once, perhaps at once. Bounded by
+ * nothing but the ctx. */
+MAY_BLOCK void proxy_start(struct proxy_link *l, const struct ctx *ctx, const char *service,
+		const char *method, const struct ProtobufCMessage *request,
+		void (*done)(void *arg, const struct rpc_answer *answer), void *arg);
 MAY_BLOCK MUST_USE int proxy_stream(struct proxy_link *l, const struct ctx *ctx,
 		const char *service, const char *method, struct rpc_stream **ret_stream,
 		struct err *err);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/pb_sink.h"
 #include "base/attr.h"
 #include "base/auto.h"
 
@@ -28,10 +29,11 @@ struct ProtobufCMessage;
 struct ProtobufCMessageDescriptor;
 
 enum call_fate {
-	CALL_OK,     /* answered (unary: call_answer() was called; streams: all was sent) */
-	CALL_FAILED, /* err says why */
-	CALL_PARKED, /* somebody holds a reference and will call call_finish() */
-	CALL_MOVED,  /* call_move() has it: another thread runs a handler for it */
+	CALL_OK,	/* answered (unary: call_answer() was called; streams: all was sent) */
+	CALL_FAILED,	/* err says why */
+	CALL_PARKED,	/* somebody holds a reference and will call call_finish() */
+	CALL_MOVED,	/* call_move() has it: another thread runs a handler for it */
+	CALL_SUSPENDED, /* call_suspend() has kept what is to go on with */
 };
 
 enum rpc_kind {
@@ -45,6 +47,17 @@ enum rpc_where {
 	RPC_ON_WORKER, /* may block for a while: disk, children, shims */
 	RPC_ON_LOOP,   /* never blocks: answered at once on the loop thread */
 	RPC_ON_DATA,   /* long copies: the second pool */
+	RPC_PLACE = 15,
+};
+
+/* What a method allows when another process takes over (rpc/handover.h), OR-ed to its place. */
+enum rpc_trait {
+	/* It only waits or asks: unanswered, it is simply asked again there. */
+	RPC_AGAIN = 16,
+	/* It may take long: not begun once a successor waits, so that the others need not. */
+	RPC_SLOW = 32,
+	/* Its handler knows call_is_suspended(). */
+	RPC_RESUMABLE = 64,
 };
 
 /* "request" is the decoded first message (NULL for CLIENT_STREAM and BIDI: use call_recv()); it
@@ -56,7 +69,7 @@ struct rpc_method {
 	const char *name; /* "Create" */
 	const struct ProtobufCMessageDescriptor *request, *response;
 	enum rpc_kind kind;
-	enum rpc_where where;
+	unsigned where; /* an enum rpc_where, and any enum rpc_trait */
 	rpc_handler handler;
 };
 
@@ -84,6 +97,11 @@ ANY_THREAD enum call_fate call_answer(
 /* google.protobuf.Empty. */
 ANY_THREAD enum call_fate call_answer_empty(struct call *call, struct err *err);
 
+/* An answer that is one repeated field of messages: each is packed at once, so that what it was
+ * made of may go. call_answer_packed() then is the answer, in place of call_answer(). */
+void call_pack(struct call *call, unsigned field, pb_put put, const void *what);
+enum call_fate call_answer_packed(struct call *call, struct err *err);
+
 /* Sends one message of a stream; waits while the peer is slow (flow control). Fails with
  * CANCELED or DEADLINE when the call ends first. In an RPC_ON_LOOP handler it never waits, so
  * there it is for what is in memory anyway (a short list in a few messages). */
@@ -109,6 +127,22 @@ MAY_BLOCK MUST_USE int call_recv_bytes(
  * to return: CALL_MOVED, or CALL_FAILED (UNAVAILABLE) when that pool's queue is full. */
 ANY_THREAD enum call_fate call_move(struct call *call, struct pool *pool, rpc_handler handler,
 		void *self, const struct ProtobufCMessage *request, struct err *err);
+
+/* True in a handler that keeps the loop busy while there are workers to go on on. */
+ANY_THREAD bool call_can_move(struct call *call);
+/* call_move() to the workers. */
+ON_LOOP enum call_fate call_to_worker(struct call *call, rpc_handler handler, void *self,
+		const struct ProtobufCMessage *request, struct err *err);
+
+/* True if receiving or sending failed because the handler is to come to an end, but not the
+ * call: it gives up what it holds and returns what call_suspend() says. Sooner or later it is
+ * run again, perhaps in another process, and finds the state in call_resumed(). */
+ANY_THREAD bool call_is_suspended(struct call *call);
+/* Copied. Clears err, and returns CALL_SUSPENDED. */
+ANY_THREAD enum call_fate call_suspend(
+		struct call *call, const void *state, size_t size, struct err *err);
+/* NULL if the call was not suspended before. */
+const void *call_resumed(const struct call *call, size_t *ret_size);
 
 /* Ends a parked call: OK if err is NULL or empty (after what was sent or answered). The first
  * end counts, also against the deadline; later ones are ignored. The reference that the parker

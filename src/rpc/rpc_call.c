@@ -21,6 +21,11 @@
 /* Decoding is bounded by the scan; this only backs it up. */
 #define ARENA_BUDGET ((size_t)256 << 20)
 
+/* On the loop others wait: there, answers beyond the first size are not packed, and requests
+ * beyond the second not unpacked. No honest request of a method that runs there is so large. */
+#define LOOP_PACK   ((size_t)64 * 1024)
+#define LOOP_UNPACK ((size_t)1 << 20)
+
 struct header {
 	struct list node;
 	const char *name, *value;
@@ -61,7 +66,10 @@ void call_unref(struct call *call)
 		return;
 	rpc_pipe_done(&call->pipe);
 	rpc_msg_free(call->request);
+	rpc_msg_free(call->kept);
+	rpc_msg_free(call->resume);
 	rpc_msg_free(call->borrowed);
+	rpc_msg_free(call->packing);
 	arena_done(&call->arena);
 	arena_done(&call->recv_arena);
 	cancel_unref(call->ctx.cancel);
@@ -82,6 +90,7 @@ struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
 	call->link_ops = link_ops;
 	call->link = link;
 	call->start_ns = clock_mono_ns();
+	call->max_recv = s->limits.max_recv_message;
 	call->max_send = s->limits.max_send_message;
 	call->ctx.cancel = cancel_new();
 	call->ctx.what = route->method->name;
@@ -114,6 +123,21 @@ const char *call_header(const struct call *call, const char *name)
 	return NULL;
 }
 
+bool call_header_at(const struct call *call, size_t i, const char **ret_name,
+		const char **ret_value)
+{
+	list_for_each (it, &call->headers) {
+		const struct header *h = list_entry(it, struct header, node);
+
+		if (i-- > 0)
+			continue;
+		*ret_name = h->name;
+		*ret_value = h->value;
+		return true;
+	}
+	return false;
+}
+
 const struct ctx *call_ctx(const struct call *call)
 {
 	return &call->ctx;
@@ -138,14 +162,38 @@ static bool has_one_answer(const struct call *call)
 	return kind == RPC_UNARY || kind == RPC_CLIENT_STREAM;
 }
 
+static bool is_on_loop(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return call->pipe.loop != NULL && loop_is_mine(call->pipe.loop);
+}
+
+static int unpack(struct call *call, struct rpc_msg **m, struct err *err)
+{
+	size_t limit = call->max_recv;
+
+	if (!(*m)->packed)
+		return 0;
+	if (limit > LOOP_UNPACK && is_on_loop(call))
+		limit = LOOP_UNPACK;
+	return call->codec->unpack(m, limit, err);
+}
+
 static int decode_request(struct call *call, ProtobufCMessage **ret_request, struct err *err)
 {
 	const ProtobufCMessageDescriptor *type = call->route.method->request;
-	struct rpc_msg *m = call->request;
+	struct rpc_msg *m;
 	int rc;
 
+	if (unpack(call, &call->request, err) < 0)
+		return -1;
+	m = call->request;
 	rc = pb_decode(type, rpc_msg_payload(m), m->size, &call->arena, &pb_limits_request,
 			ret_request, err);
+	if (call_has_trait(call, RPC_AGAIN) || call_has_trait(call, RPC_RESUMABLE)) {
+		rpc_msg_free(call->kept);
+		call->kept = take_ptr(call->request);
+	}
 	rpc_msg_free(take_ptr(call->request));
 	if (rc == 0)
 		return 0;
@@ -178,14 +226,28 @@ static void set_result_locked(struct call *call, const struct err *err)
 		err_plain(&call->result, ERR_INTERNAL, "the handler gave no answer");
 }
 
+/* Nobody needs the request any more. The last reference is often the loop's, and giving back
+ * the memory of a long list takes a moment there. */
+static void drop_memory(struct call *call)
+{
+	call->ctx.ns = call->ctx.lease = NULL;
+	list_init(&call->headers);
+	arena_done(&call->arena);
+	arena_done(&call->recv_arena);
+}
+
 static void handler_back(struct call *call, enum call_fate fate, const struct err *err)
 {
 	assert((fate == CALL_FAILED) == (err->kind != ERR_NONE));
 	if (fate == CALL_MOVED)
 		return; /* and may already have ended */
+	if (fate != CALL_PARKED)
+		drop_memory(call);
 	mutex_lock(&call->pipe.lock);
 	call->phase = PHASE_PARKED;
-	if (fate != CALL_PARKED)
+	if (fate == CALL_SUSPENDED && !call->done)
+		call->suspended = true;
+	else if (fate != CALL_PARKED)
 		set_result_locked(call, err);
 	mutex_unlock(&call->pipe.lock);
 }
@@ -245,6 +307,8 @@ static void run_moved(struct job *job)
 	AUTO_ERR struct err err = { 0 };
 	enum call_fate fate = CALL_FAILED;
 
+	rpc_msg_free(take_ptr(call->packing)); /* the handler begins anew */
+	call->packed_size = 0;
 	if (!ctx_done(&call->ctx, &err))
 		fate = call->moved.handler(call, call->moved.self, call->moved.request, &err);
 	handler_back(call, fate, &err);
@@ -269,13 +333,24 @@ enum call_fate call_move(struct call *call, struct pool *pool, rpc_handler handl
 	return CALL_FAILED;
 }
 
+bool call_can_move(struct call *call)
+{
+	return is_on_loop(call) && call->server != NULL && call->server->workers != NULL;
+}
+
+enum call_fate call_to_worker(struct call *call, rpc_handler handler, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	return call_move(call, call->server->workers, handler, self, request, err);
+}
+
 static struct pool *pool_for(const struct call *call)
 {
 	const struct rpc_server *s = call->server;
 
-	if (call->route.method->where == RPC_ON_LOOP)
+	if ((call->route.method->where & RPC_PLACE) == RPC_ON_LOOP)
 		return NULL;
-	return call->route.method->where == RPC_ON_DATA ? s->data : s->workers;
+	return (call->route.method->where & RPC_PLACE) == RPC_ON_DATA ? s->data : s->workers;
 }
 
 static void on_deadline(void *arg)
@@ -288,7 +363,7 @@ static void on_deadline(void *arg)
 
 static void arm_deadline(struct call *call)
 {
-	if (call->ctx.deadline_ns == 0 || call->settled)
+	if (call->ctx.deadline_ns == 0 || call->settled || call->timer != NULL)
 		return;
 	call->timer = loop_timer_new(call->server->loop, on_deadline, call);
 	loop_timer_set(call->timer, (ctx_left_ns(&call->ctx) + NS_PER_MS - 1) / NS_PER_MS);
@@ -338,6 +413,46 @@ void call_dispatch(struct call *call, struct rpc_msg *own_request)
 	err_set(&busy, ERR_UNAVAILABLE, "too many calls are waiting");
 	call_abort(call, &busy);
 	call_unref(call);
+}
+
+static struct rpc_msg *again(const struct call *call)
+{
+	return call->kept == NULL ? NULL
+				  : rpc_msg_new(rpc_msg_payload(call->kept), call->kept->size);
+}
+
+void call_continue(struct call *call)
+{
+	bool go_on;
+
+	mutex_lock(&call->pipe.lock);
+	go_on = call->suspended && !call->done;
+	call->suspended = false;
+	mutex_unlock(&call->pipe.lock);
+	if (go_on)
+		call_dispatch(call, again(call));
+}
+
+bool call_is_suspended(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return (call->pipe.no_recv || call->pipe.no_send) && !call->pipe.over && !call->done;
+}
+
+enum call_fate call_suspend(struct call *call, const void *state, size_t size, struct err *err)
+{
+	rpc_msg_free(call->resume);
+	call->resume = rpc_msg_new(state, size);
+	err_clear(err);
+	return CALL_SUSPENDED;
+}
+
+const void *call_resumed(const struct call *call, size_t *ret_size)
+{
+	if (call->resume == NULL)
+		return NULL;
+	*ret_size = call->resume->size;
+	return rpc_msg_payload(call->resume);
 }
 
 void call_abort(struct call *call, const struct err *why)
@@ -392,22 +507,29 @@ static int too_large(const struct call *call, size_t size, struct err *err)
 			has_one_answer(call) ? "grpc: " : "", size, call->max_send);
 }
 
-static struct rpc_msg *pack(
-		const struct call *call, const ProtobufCMessage *message, struct err *err)
+static void encode(struct call *call, struct rpc_msg **m)
+{
+	if (call->codec != NULL && ((*m)->size <= LOOP_PACK || !is_on_loop(call)))
+		call->codec->pack(m);
+}
+
+static struct rpc_msg *pack(struct call *call, const ProtobufCMessage *message, struct err *err)
 {
 	size_t size = protobuf_c_message_get_packed_size(message);
+	struct rpc_msg *m;
 
 	if (size > call->max_send) {
 		too_large(call, size, err);
 		return NULL;
 	}
-	return rpc_msg_pack(message);
+	m = rpc_msg_pack(message);
+	encode(call, &m);
+	return m;
 }
 
-enum call_fate call_answer(
-		struct call *call, const struct ProtobufCMessage *response, struct err *err)
+static enum call_fate answer(struct call *call, struct rpc_msg *own_m)
 {
-	AUTO(rpc_msg_free) struct rpc_msg *m = pack(call, response, err);
+	AUTO(rpc_msg_free) struct rpc_msg *m = own_m;
 
 	assert(has_one_answer(call));
 	if (m == NULL)
@@ -418,6 +540,39 @@ enum call_fate call_answer(
 	if (!call->done)
 		msgq_push(&call->pipe.out, take_ptr(m));
 	return CALL_OK;
+}
+
+enum call_fate call_answer(
+		struct call *call, const struct ProtobufCMessage *response, struct err *err)
+{
+	return answer(call, pack(call, response, err));
+}
+
+void call_pack(struct call *call, unsigned field, pb_put put, const void *what)
+{
+	struct pb_sink s = { NULL, 0 };
+
+	pb_put_inner(&s, field, put, what);
+	call->packed_size += s.size;
+	if (call->packed_size > call->max_send) /* only its size is of interest from here on */
+		return;
+	s = (struct pb_sink){ rpc_msg_extend(&call->packing, s.size), 0 };
+	pb_put_inner(&s, field, put, what);
+}
+
+enum call_fate call_answer_packed(struct call *call, struct err *err)
+{
+	struct rpc_msg *m;
+
+	if (call->packed_size > call->max_send) {
+		too_large(call, call->packed_size, err);
+		return CALL_FAILED;
+	}
+	m = take_ptr(call->packing);
+	if (m == NULL)
+		m = rpc_msg_new(NULL, 0);
+	encode(call, &m);
+	return answer(call, m);
 }
 
 enum call_fate call_answer_empty(struct call *call, struct err *err)
@@ -453,10 +608,15 @@ bool call_try_send(
 
 static int next_message(struct call *call, struct rpc_msg **ret_m, struct err *err)
 {
+	int rc;
+
 	assert(!has_one_request(call));
-	rpc_msg_free(take_ptr(call->borrowed));
+	rpc_pipe_give_back(&call->pipe, take_ptr(call->borrowed));
 	arena_reset(&call->recv_arena);
-	return rpc_pipe_recv(&call->pipe, ret_m, err);
+	rc = rpc_pipe_recv(&call->pipe, ret_m, err);
+	if (rc == 1 && unpack(call, ret_m, err) < 0)
+		return -1;
+	return rc;
 }
 
 int call_recv(struct call *call, struct ProtobufCMessage **ret_message, struct err *err)

@@ -14,8 +14,9 @@ struct rpc_msg *rpc_msg_new(const void *payload, size_t size)
 	struct rpc_msg *m = xmalloc(sizeof(*m) + RPC_HEADROOM + size);
 
 	list_init(&m->node);
-	m->size = size;
+	m->size = m->room = size;
 	m->front = 0;
+	m->packed = false;
 	if (payload != NULL && size > 0)
 		memcpy(rpc_msg_payload(m), payload, size);
 	return m;
@@ -27,6 +28,29 @@ struct rpc_msg *rpc_msg_pack(const struct ProtobufCMessage *message)
 
 	(void)protobuf_c_message_pack(message, rpc_msg_payload(m));
 	return m;
+}
+
+#define FIRST_ROOM ((size_t)512)
+
+unsigned char *rpc_msg_extend(struct rpc_msg **m, size_t size)
+{
+	size_t have, room;
+
+	if (*m == NULL) {
+		*m = rpc_msg_new(NULL, FIRST_ROOM);
+		(*m)->size = 0;
+	}
+	have = (*m)->size;
+	room = (*m)->room;
+	while (room - have < size)
+		room *= 2;
+	if (room > (*m)->room) {
+		*m = xrealloc(*m, sizeof(**m) + RPC_HEADROOM + room);
+		list_init(&(*m)->node);
+		(*m)->room = room;
+	}
+	(*m)->size = have + size;
+	return rpc_msg_payload(*m) + have;
 }
 
 void rpc_msg_free(struct rpc_msg *m)

@@ -3,12 +3,14 @@
  * for the transport's header, so that it is never copied to be framed. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
 #include "base/auto.h"
 #include "base/list.h"
 
+struct err;
 struct ProtobufCMessage;
 
 #define RPC_HEADROOM 24
@@ -16,13 +18,18 @@ struct ProtobufCMessage;
 struct rpc_msg {
 	struct list node;
 	size_t size;	       /* of the payload */
+	size_t room;	       /* of the memory; the payload may be shorter */
 	size_t front;	       /* bytes of header that stand right before the payload */
+	bool packed;	       /* the payload is in its call's codec */
 	unsigned char bytes[]; /* RPC_HEADROOM, then the payload */
 };
 
 MUST_USE struct rpc_msg *rpc_msg_new(const void *payload, size_t size); /* NULL: not set */
 MUST_USE struct rpc_msg *rpc_msg_pack(const struct ProtobufCMessage *message);
 void rpc_msg_free(struct rpc_msg *m);
+/* Makes the payload "size" bytes longer and returns where they are to stand. *m may move, and
+ * is made if it is NULL. Before anything is prepended or queued. */
+unsigned char *rpc_msg_extend(struct rpc_msg **m, size_t size);
 DEFINE_AUTO(struct rpc_msg *, rpc_msg_free)
 
 static inline unsigned char *rpc_msg_payload(struct rpc_msg *m)
@@ -43,6 +50,13 @@ static inline size_t rpc_msg_wire_size(const struct rpc_msg *m)
 {
 	return m->front + m->size;
 }
+
+/* How the payloads of a call are compressed, when the client does so (gRPC only). */
+struct rpc_codec {
+	/* Puts the plain message in its place; EXHAUSTED if that has more than limit bytes. */
+	int (*unpack)(struct rpc_msg **m, size_t limit, struct err *err);
+	void (*pack)(struct rpc_msg **m);
+};
 
 struct msgq {
 	struct list list;

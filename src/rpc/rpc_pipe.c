@@ -30,6 +30,7 @@ void rpc_pipe_done(struct rpc_pipe *p)
 	assert(!p->woken && p->waiting == 0);
 	msgq_done(&p->in);
 	msgq_done(&p->out);
+	rpc_msg_free(take_ptr(p->spare));
 	err_clear(&p->why);
 	cond_done(&p->changed);
 	mutex_done(&p->lock);
@@ -102,13 +103,15 @@ static void push_locked(struct rpc_pipe *p, struct rpc_msg *own_m)
 int rpc_pipe_send(struct rpc_pipe *p, struct rpc_msg *own_m, struct err *err)
 {
 	LOCKED(&p->lock);
-	while (!p->over && !p->out_end && p->out.bytes >= RPC_PIPE_HIGH) {
+	while (!p->over && !p->out_end && !p->hurry && p->out.bytes >= RPC_PIPE_HIGH) {
 		if (p->loop != NULL && loop_is_mine(p->loop))
 			break;
 		rpc_pipe_wait_locked(p);
 	}
 	if (p->over || p->out_end)
 		return fail_locked(p, err);
+	if (p->no_send)
+		return err_set(err, ERR_UNAVAILABLE, "the daemon is being replaced");
 	push_locked(p, own_m);
 	return 0;
 }
@@ -125,10 +128,12 @@ bool rpc_pipe_try_send(struct rpc_pipe *p, struct rpc_msg *own_m, size_t limit)
 int rpc_pipe_recv(struct rpc_pipe *p, struct rpc_msg **ret_m, struct err *err)
 {
 	LOCKED(&p->lock);
-	while (!p->over && !p->in_end && msgq_first(&p->in) == NULL)
+	while (!p->over && !p->in_end && !p->hurry && msgq_first(&p->in) == NULL)
 		rpc_pipe_wait_locked(p);
 	if (p->over)
 		return fail_locked(p, err);
+	if (p->no_recv || (p->hurry && !p->in_end && msgq_first(&p->in) == NULL))
+		return err_set(err, ERR_UNAVAILABLE, "the daemon is being replaced");
 	*ret_m = msgq_pop(&p->in);
 	if (*ret_m == NULL)
 		return p->why.kind == ERR_NONE ? 0 : fail_locked(p, err);
@@ -148,6 +153,23 @@ void rpc_pipe_deliver(struct rpc_pipe *p, struct rpc_msg *own_m)
 	}
 	msgq_push(&p->in, own_m);
 	rpc_pipe_changed_locked(p);
+}
+
+void rpc_pipe_give_back(struct rpc_pipe *p, struct rpc_msg *own_m)
+{
+	AUTO(rpc_msg_free) struct rpc_msg *m = own_m;
+
+	if (m == NULL || m->room < RPC_SPARE_MIN || m->room > RPC_SPARE_MAX)
+		return;
+	LOCKED(&p->lock);
+	if (p->spare == NULL && !p->over && !p->in_end)
+		p->spare = take_ptr(m);
+}
+
+struct rpc_msg *rpc_pipe_spare(struct rpc_pipe *p)
+{
+	LOCKED(&p->lock);
+	return take_ptr(p->spare);
 }
 
 void rpc_pipe_end_in(struct rpc_pipe *p)

@@ -30,6 +30,10 @@ struct rpc_pipe_ops {
 /* Queued bytes at which a sender waits, or the transport stops reading. */
 #define RPC_PIPE_HIGH ((size_t)1 << 20)
 
+/* Smaller ones malloc() has at hand; larger ones are no habit. */
+#define RPC_SPARE_MIN ((size_t)128 << 10)
+#define RPC_SPARE_MAX ((size_t)2 << 20)
+
 struct rpc_pipe {
 	struct mutex lock; /* everything below, and the owner's shared fields */
 	struct cond changed;
@@ -38,10 +42,13 @@ struct rpc_pipe {
 			    */
 	bool pump;	   /* waiting drives the loop instead of sleeping */
 	struct msgq in, out;
-	bool in_end;  /* the peer sends no more: after "in", "why" (or a clean end) */
-	bool out_end; /* the user sends no more */
-	bool over;    /* nothing moves any more in either direction, because of "why" */
-	bool held;    /* the transport waits for the user to receive */
+	struct rpc_msg *spare; /* memory of a large message that was read, for the next */
+	bool in_end;	       /* the peer sends no more: after "in", "why" (or a clean end) */
+	bool out_end;	       /* the user sends no more */
+	bool over;  /* nothing moves any more in either direction, because of "why" */
+	bool held;  /* the transport waits for the user to receive */
+	bool hurry; /* the user is to come to an end: receiving fails, sending does not wait */
+	bool no_recv, no_send; /* with hurry, of users who will go on later: these fail */
 	struct err why;
 	unsigned waiting;
 	struct loop_task task;
@@ -54,6 +61,9 @@ void rpc_pipe_done(struct rpc_pipe *p);
 /* For the user, any thread but the loop's (there sending does not wait). */
 MUST_USE int rpc_pipe_send(struct rpc_pipe *p, struct rpc_msg *own_m, struct err *err);
 MUST_USE bool rpc_pipe_try_send(struct rpc_pipe *p, struct rpc_msg *own_m, size_t limit);
+/* After reading: the memory of a large message serves the next one, which spares the kernel
+ * from mapping and clearing it anew for every MiB. NULL is fine. */
+void rpc_pipe_give_back(struct rpc_pipe *p, struct rpc_msg *own_m);
 /* 1, 0 at a clean end, -1. */
 MUST_USE int rpc_pipe_recv(struct rpc_pipe *p, struct rpc_msg **ret_m, struct err *err);
 
@@ -68,6 +78,8 @@ void rpc_pipe_break_locked(struct rpc_pipe *p, const struct err *why);
 /* For the transport, on the loop. */
 void rpc_pipe_deliver(struct rpc_pipe *p, struct rpc_msg *own_m);
 void rpc_pipe_end_in(struct rpc_pipe *p);
+/* What was given back; NULL if nothing was. */
+MUST_USE struct rpc_msg *rpc_pipe_spare(struct rpc_pipe *p);
 /* True if the transport must stop reading until the next wake. */
 MUST_USE bool rpc_pipe_hold(struct rpc_pipe *p);
 /* NULL if nothing is queued; then *ret_end tells whether nothing will be. */

@@ -111,10 +111,11 @@ enum route_result rpc_server_route(const struct rpc_server *s, enum rpc_transpor
 /* Full: connections wait in the kernel's queue until one ends. */
 static bool may_accept(const struct rpc_server *s)
 {
-	return s->conn_count < s->limits.max_connections && !s->stopping;
+	return s->conn_count < s->limits.max_connections && !s->stopping &&
+	       s->hold != RPC_HOLD_ALL;
 }
 
-static void watch_listeners(struct rpc_server *s)
+void rpc_server_watch_listeners(struct rpc_server *s)
 {
 	list_for_each (it, &s->listeners) {
 		struct listener *l = list_entry(it, struct listener, node);
@@ -128,7 +129,7 @@ static void retry_accept(void *arg)
 	struct listener *l = arg;
 
 	loop_timer_free(take_ptr(l->retry));
-	watch_listeners(l->server);
+	rpc_server_watch_listeners(l->server);
 }
 
 static void back_off(struct listener *l)
@@ -138,7 +139,7 @@ static void back_off(struct listener *l)
 		l->backoff_ms = BACKOFF_MAX_MS;
 	l->retry = loop_timer_new(l->server->loop, retry_accept, l);
 	loop_timer_set(l->retry, l->backoff_ms);
-	watch_listeners(l->server);
+	rpc_server_watch_listeners(l->server);
 }
 
 static bool is_same_user(int fd)
@@ -171,7 +172,7 @@ static void accept_ready(void *arg, int events)
 		else
 			l->accepted(l->server, take_fd(&fd));
 	}
-	watch_listeners(l->server);
+	rpc_server_watch_listeners(l->server);
 }
 
 int rpc_server_listen(struct rpc_server *s, int own_fd, bool same_user_only,
@@ -236,7 +237,7 @@ void rpc_conn_remove(struct rpc_conn *conn)
 
 	list_remove(&conn->node);
 	s->conn_count--;
-	watch_listeners(s);
+	rpc_server_watch_listeners(s);
 	check_stopped(s);
 }
 
@@ -298,6 +299,27 @@ static void close_conns(struct rpc_server *s)
 	list_splice(&todo, &s->conns);
 	while (!list_is_empty(&todo)) {
 		struct rpc_conn *conn = list_first(&todo, struct rpc_conn, node);
+
+		list_remove(&conn->node);
+		list_append(&s->conns, &conn->node);
+		rpc_sock_close(conn->sock);
+	}
+}
+
+void rpc_server_drop_given(struct rpc_server *s)
+{
+	struct list given = LIST_INIT(given);
+
+	list_for_each (it, &s->conns) {
+		struct rpc_conn *conn = list_entry(it, struct rpc_conn, node);
+
+		if (!conn->given)
+			continue;
+		list_remove(&conn->node);
+		list_append(&given, &conn->node);
+	}
+	while (!list_is_empty(&given)) {
+		struct rpc_conn *conn = list_first(&given, struct rpc_conn, node);
 
 		list_remove(&conn->node);
 		list_append(&s->conns, &conn->node);

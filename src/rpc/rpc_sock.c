@@ -2,12 +2,14 @@
 #include "rpc/rpc_sock_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "rpc/rpc_msg_priv.h"
@@ -24,11 +26,14 @@ struct rpc_sock {
 	int fd;
 	struct rpc_msg *rest; /* what the socket did not take */
 	size_t rest_at;
-	int busy;    /* callbacks of ours on the stack */
-	bool ending; /* close when what is left has been sent */
-	bool dead;   /* close now */
-	bool closed; /* only the task keeps the memory */
-	bool kicked; /* task is posted */
+	int busy;     /* callbacks of ours on the stack */
+	bool ending;  /* close when what is left has been sent */
+	bool dead;    /* close now */
+	bool closed;  /* only the task keeps the memory */
+	bool kicked;  /* task is posted */
+	bool paused;  /* reads only what is missing of a frame */
+	bool sealed;  /* neither reads nor sends */
+	bool hung_up; /* while it was sealed */
 	struct loop_task task;
 };
 
@@ -131,12 +136,23 @@ static bool flush_some(struct rpc_sock *s, unsigned char *block)
 	return true;
 }
 
+/* Bytes that may be read at once. */
+static size_t may_read(const struct rpc_sock *s)
+{
+	size_t missing;
+
+	if (!s->paused)
+		return BLOCK;
+	missing = s->ops->missing(s->proto);
+	return missing < BLOCK ? missing : BLOCK;
+}
+
 static void flush(struct rpc_sock *s, unsigned char *block)
 {
 	bool more;
 	int events = LOOP_HANGUP;
 
-	if (s->dead)
+	if (s->dead || s->sealed)
 		return;
 	more = flush_some(s, block);
 	if (s->dead)
@@ -145,7 +161,7 @@ static void flush(struct rpc_sock *s, unsigned char *block)
 		s->dead = true;
 		return;
 	}
-	if (!s->ending && s->ops->wants_input(s->proto))
+	if (!s->ending && s->ops->wants_input(s->proto) && may_read(s) > 0)
 		events |= LOOP_READ;
 	if (more)
 		events |= LOOP_WRITE;
@@ -155,11 +171,12 @@ static void flush(struct rpc_sock *s, unsigned char *block)
 static void read_some(struct rpc_sock *s, unsigned char *block)
 {
 	for (int i = 0; i < MAX_BLOCKS && !s->dead && !s->ending; i++) {
+		size_t room = may_read(s);
 		ssize_t n;
 
-		if (i > 0 && !s->ops->wants_input(s->proto))
+		if (room == 0 || (i > 0 && !s->ops->wants_input(s->proto)))
 			return;
-		n = recv(s->fd, block, BLOCK, MSG_DONTWAIT);
+		n = recv(s->fd, block, room, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -173,7 +190,7 @@ static void read_some(struct rpc_sock *s, unsigned char *block)
 		/* answers go out before more is read: a peer that only talks must also listen
 		 */
 		flush(s, block);
-		if ((size_t)n < BLOCK)
+		if ((size_t)n < room)
 			return;
 	}
 }
@@ -182,8 +199,13 @@ static void on_ready(void *arg, int events)
 {
 	struct rpc_sock *s = arg;
 	/* for both directions, one after the other; too large for the stack of a thread */
-	AUTO_FREE unsigned char *block = xmalloc(BLOCK);
+	AUTO_FREE unsigned char *block = NULL;
 
+	if (s->sealed) {
+		s->hung_up = s->hung_up || (events & LOOP_HANGUP) != 0;
+		return;
+	}
+	block = xmalloc(BLOCK);
 	enter(s);
 	if (events & LOOP_READ)
 		read_some(s, block);
@@ -248,4 +270,71 @@ void rpc_sock_close(struct rpc_sock *s)
 	enter(s);
 	s->dead = true;
 	leave(s);
+}
+
+/* --- handing over --- */
+
+void rpc_sock_pause(struct rpc_sock *s, bool on)
+{
+	if (s == NULL || s->paused == on)
+		return;
+	s->paused = on;
+	rpc_sock_kick(s);
+}
+
+/* All that the protocol has to say now, behind what the socket did not take. */
+static void collect(struct rpc_sock *s)
+{
+	AUTO_FREE unsigned char *block = xmalloc(BLOCK);
+	AUTO_BUF struct buf all = { .limit = SIZE_MAX };
+	size_t n;
+
+	if (s->rest != NULL)
+		buf_add(&all, rpc_msg_payload(s->rest) + s->rest_at,
+				s->rest->size - s->rest_at);
+	while ((n = s->ops->output(s->proto, block, BLOCK)) > 0)
+		buf_add(&all, block, n);
+	rpc_msg_free(take_ptr(s->rest));
+	s->rest_at = 0;
+	if (all.size > 0)
+		s->rest = rpc_msg_new(all.data, all.size);
+}
+
+void rpc_sock_seal(struct rpc_sock *s, bool on)
+{
+	if (s == NULL || s->closed || s->sealed == on)
+		return;
+	s->sealed = on;
+	if (on) {
+		collect(s);
+		loop_watch_set(s->watch, 0);
+		return;
+	}
+	s->dead = s->dead || s->hung_up;
+	loop_watch_set(s->watch, LOOP_HANGUP);
+	rpc_sock_kick(s);
+}
+
+const void *rpc_sock_unsent(const struct rpc_sock *s, size_t *ret_size)
+{
+	*ret_size = s->rest == NULL ? 0 : s->rest->size - s->rest_at;
+	return s->rest == NULL ? "" : (const char *)rpc_msg_payload(s->rest) + s->rest_at;
+}
+
+int rpc_sock_dup(const struct rpc_sock *s)
+{
+	return fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
+}
+
+struct rpc_sock *rpc_sock_adopt(struct loop *loop, int own_fd, const struct rpc_sock_ops *ops,
+		void *proto, const void *unsent, size_t size)
+{
+	struct rpc_sock *s = rpc_sock_new(loop, own_fd, ops, proto);
+
+	s->sealed = true;
+	s->paused = true;
+	loop_watch_set(s->watch, 0);
+	if (size > 0)
+		s->rest = rpc_msg_new(unsent, size);
+	return s;
 }

@@ -23,6 +23,8 @@ struct rpc_sock_ops {
 	bool (*wants_input)(void *proto);
 	/* True when nothing will be said or heard any more. */
 	bool (*finished)(void *proto);
+	/* Bytes that are missing of a frame that has begun to come; 0: none has. */
+	size_t (*missing)(void *proto);
 	/* The socket has gone. Called once, at last; may free the protocol. */
 	void (*closed)(void *proto);
 };
@@ -34,3 +36,14 @@ void rpc_sock_kick(struct rpc_sock *s);
 /* closed() runs before this returns, unless called from inside another callback: then right
  * after that. NULL is fine. */
 void rpc_sock_close(struct rpc_sock *s);
+
+/* For handing over. Paused, it reads no further than to the end of a frame. */
+void rpc_sock_pause(struct rpc_sock *s, bool on);
+/* Sealed, nothing is read or sent; what the protocol had to send waits in rpc_sock_unsent(). */
+void rpc_sock_seal(struct rpc_sock *s, bool on);
+const void *rpc_sock_unsent(const struct rpc_sock *s, size_t *ret_size);
+/* A second descriptor of the socket, or -1. */
+int rpc_sock_dup(const struct rpc_sock *s);
+/* The other side of it: one that begins sealed, and sends these bytes first. */
+MUST_USE struct rpc_sock *rpc_sock_adopt(struct loop *loop, int own_fd,
+		const struct rpc_sock_ops *ops, void *proto, const void *unsent, size_t size);

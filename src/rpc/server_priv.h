@@ -13,11 +13,20 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/pool.h"
+#include "rpc/handover.h"
 #include "rpc/rpc_pipe_priv.h"
 #include "rpc/server.h"
 
+struct buf;
 struct rpc_conn;
 struct rpc_sock;
+
+/* Whether a connection can be given to a successor as it stands. */
+enum rpc_readiness {
+	RPC_READY,
+	RPC_SOON,  /* a call is being answered, or bytes are on their way */
+	RPC_NEVER, /* what hangs on it can only be finished here */
+};
 
 /* Which handler serves a call. Zeroed: none. */
 struct rpc_route {
@@ -59,9 +68,12 @@ struct call {
 	} moved; /* what the job is to run after call_move() */
 	struct loop_timer *timer;
 	int64_t start_ns;
-	size_t max_send;
-	bool settled; /* reported, and out of the server's list */
-	bool counted; /* its handler is in server->running */
+	size_t max_recv, max_send;
+	const struct rpc_codec *codec; /* what the client uses; NULL: none */
+	bool settled;		       /* reported, and out of the server's list */
+	bool counted;		       /* its handler is in server->running */
+	struct rpc_msg *kept;	/* the request again, for methods that may be asked twice */
+	struct rpc_msg *resume; /* of call_suspend(); NULL: runs for the first time */
 
 	struct ctx ctx;
 	struct arena arena;
@@ -69,13 +81,21 @@ struct call {
 	struct rpc_msg *request; /* first message, until it is decoded */
 	struct arena recv_arena;
 	struct rpc_msg *borrowed; /* lent by call_recv_bytes() */
+	struct rpc_msg *packing;  /* what call_pack() has so far */
+	size_t packed_size;	  /* of all that it was given */
 
 	/* under pipe.lock */
 	enum call_phase phase;
 	bool answered;
 	bool done;
+	bool suspended;	   /* is to be dispatched again */
 	struct err result; /* the status, once done */
 };
+
+static inline bool call_has_trait(const struct call *call, enum rpc_trait trait)
+{
+	return (call->route.method->where & trait) != 0;
+}
 
 /* The caller (a transport) gets a reference, to be dropped by call_drop_link(). */
 MUST_USE struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
@@ -115,6 +135,7 @@ struct rpc_server {
 	struct list calls;	/* struct call */
 	size_t conn_count, call_count;
 	size_t running; /* handlers that have not come back */
+	enum rpc_hold hold;
 	bool stopping, stop_told;
 	struct loop_timer *stop_timer;
 	void (*stopped)(void *arg);
@@ -126,6 +147,11 @@ struct rpc_server {
 /* One connection of either transport; embedded first in its struct. */
 struct rpc_conn_ops {
 	void (*shutdown)(struct rpc_conn *conn); /* no new calls, end when idle */
+	/* server->hold has changed: stops reading, or begins what was held. */
+	void (*hold)(struct rpc_conn *conn);
+	enum rpc_readiness (*readiness)(struct rpc_conn *conn);
+	/* All that a successor must know besides the socket and what waits to be sent there. */
+	void (*describe)(struct rpc_conn *conn, struct buf *record);
 };
 
 struct rpc_conn {
@@ -133,10 +159,21 @@ struct rpc_conn {
 	struct rpc_server *server;
 	const struct rpc_conn_ops *ops;
 	struct rpc_sock *sock; /* NULL in tests that move the bytes themselves */
+	enum rpc_wire wire;
+	bool given; /* a successor has it, or is about to */
 };
 
 void rpc_conn_add(struct rpc_server *s, struct rpc_conn *conn, const struct rpc_conn_ops *ops);
 void rpc_conn_remove(struct rpc_conn *conn);
+bool rpc_server_holds(const struct rpc_server *s, const struct rpc_method *method);
+/* For rpc_server_leave(): connections that a successor has are closed without a word. */
+void rpc_server_drop_given(struct rpc_server *s);
+void rpc_server_watch_listeners(struct rpc_server *s);
+/* The i-th request header; false when there are no more. */
+bool call_header_at(const struct call *call, size_t i, const char **ret_name,
+		const char **ret_value);
+/* Runs a suspended call again. */
+void call_continue(struct call *call);
 
 typedef void (*rpc_accepted)(struct rpc_server *s, int own_fd);
 MUST_USE int rpc_server_listen(struct rpc_server *s, int own_fd, bool same_user_only,

@@ -52,7 +52,7 @@ struct restart_monitor {
 
 	struct mutex lock;
 	struct cond changed;
-	bool is_stopping, is_unsubscribed;
+	bool is_stopping, is_paused, is_unsubscribed;
 	bool is_posted, is_scanning;
 	int to_arm, to_scan, scanning; /* enum look */
 	struct map seen;	       /* "namespace/id" to struct seen */
@@ -105,6 +105,7 @@ static void run_change(struct job *job)
 	seen->is_busy = false;
 	if (started)
 		seen->started_ns = clock_mono_ns();
+	cond_broadcast(&m->changed);
 	mutex_unlock(&m->lock);
 	change_free(c);
 }
@@ -113,7 +114,7 @@ static bool submit_locked(struct restart_monitor *m, struct change *c)
 {
 	struct seen *seen = map_find(&m->seen, c->key);
 
-	if (m->is_stopping || (seen != NULL && seen->is_busy))
+	if (m->is_stopping || m->is_paused || (seen != NULL && seen->is_busy))
 		return false;
 	/* What ends again and again is left for the regular look. */
 	if (c->only_stopped && seen != NULL && seen->started_ns != 0 &&
@@ -215,6 +216,7 @@ static void end_scan(struct restart_monitor *m, struct scan *s)
 	}
 	atomic_store(&m->has_labelled, go_on);
 	m->is_scanning = false;
+	cond_broadcast(&m->changed);
 	if (go_on)
 		m->to_arm |= LOOK_ALL;
 	post_locked(m);
@@ -240,7 +242,7 @@ static void run_scan(struct job *job)
 
 static void start_scan_locked(struct restart_monitor *m)
 {
-	if (m->to_scan == 0 || m->is_scanning || m->is_stopping)
+	if (m->to_scan == 0 || m->is_scanning || m->is_stopping || m->is_paused)
 		return;
 	m->scanning = (m->to_scan & LOOK_ALL) != 0 ? LOOK_ALL : LOOK_STOPPED;
 	if (!pool_submit(m->pool, &m->scan)) {
@@ -327,6 +329,38 @@ static void on_unsubscribed(void *arg)
 	LOCKED(&m->lock);
 	m->is_unsubscribed = true;
 	cond_broadcast(&m->changed);
+}
+
+/* --- handing over --- */
+
+static bool is_busy_locked(struct restart_monitor *m)
+{
+	bool is_busy = m->is_scanning;
+
+	map_for_each (slot, &m->seen)
+		is_busy = is_busy || ((const struct seen *)slot->value)->is_busy;
+	return is_busy;
+}
+
+bool restart_monitor_pause(struct restart_monitor *m, int64_t mono_deadline_ns)
+{
+	ASSERT_MAY_BLOCK();
+	LOCKED(&m->lock);
+	m->is_paused = true;
+	while (is_busy_locked(m))
+		if (!cond_wait_until(&m->changed, &m->lock, mono_deadline_ns))
+			return false;
+	return true;
+}
+
+void restart_monitor_resume(struct restart_monitor *m)
+{
+	LOCKED(&m->lock);
+	if (!m->is_paused)
+		return;
+	m->is_paused = false;
+	m->to_scan |= LOOK_ALL;
+	post_locked(m);
 }
 
 /* --- its life --- */

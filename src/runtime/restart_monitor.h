@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -36,6 +37,11 @@ struct restart_options {
 /* The first look is taken as soon as the loop runs. */
 ON_LOOP MUST_USE int restart_monitor_new(const struct restart_options *o,
 		struct restart_monitor **ret_monitor, struct err *err);
+/* Waits for what it is doing, and begins nothing more until restart_monitor_resume(). False
+ * when the deadline passes first; then it is to be resumed, too. */
+MAY_BLOCK MUST_USE bool restart_monitor_pause(
+		struct restart_monitor *m, int64_t mono_deadline_ns);
+ANY_THREAD void restart_monitor_resume(struct restart_monitor *m);
 /* Gives up what it is doing, and waits for that. The loop must run, or be freed later. NULL is
  * fine. */
 MAY_BLOCK void restart_monitor_free(struct restart_monitor *m);

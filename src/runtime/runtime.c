@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,8 +21,9 @@
 #include "runtime/shim_name.h"
 
 /* Threads for clean-up. Each waits for a child or a shim most of the time, and is bounded. */
-#define POOL_THREADS 16
-#define POOL_QUEUE   SIZE_MAX
+#define POOL_THREADS   16
+#define POOL_QUEUE     SIZE_MAX
+#define SETTLE_STEP_MS 1
 
 static int runtime_info(struct task_service *self, struct ctx *ctx, const char *runtime_path,
 		const struct any *options, struct any *ret_info, struct err *err)
@@ -85,6 +87,7 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 	rt->service.ops = &service_ops;
 	rt->loop = o->loop;
 	rt->containers = o->containers;
+	rt->sandboxes = o->sandboxes;
 	rt->events = o->events;
 	rt->dirs = dirs;
 	rt->timeouts = (struct runtime_timeouts){
@@ -101,6 +104,13 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 	rt->pool = pool_new("runtime", POOL_THREADS, POOL_QUEUE);
 	*ret_runtime = rt;
 	return 0;
+}
+
+void runtime_use_content(
+		struct runtime *rt, struct content_store *content, struct differ *differ)
+{
+	rt->content = content;
+	rt->differ = differ;
 }
 
 struct task_service *runtime_tasks(struct runtime *rt)
@@ -154,6 +164,8 @@ void runtime_free(struct runtime *rt)
 	}
 	shim_list_free(list, count);
 	bundle_dirs_close(&rt->dirs);
+	if (rt->has_pods)
+		bundle_dirs_close(&rt->pod_dirs);
 	runtime_unref(rt);
 }
 
@@ -163,16 +175,17 @@ bool runtime_submit(struct runtime *rt, struct job *job)
 	return !rt->is_ending && pool_submit(rt->pool, job);
 }
 
-static bool is_ending(struct runtime *rt)
+/* Not our business (any more). */
+static bool is_leaving(struct runtime *rt)
 {
 	LOCKED(&rt->lock);
-	return rt->is_ending;
+	return rt->is_ending || rt->is_passive;
 }
 
 static void lost(void *arg, const char *ns, const char *id, const struct shim_link *link)
 {
 	struct runtime *rt = arg;
-	struct shim *s = is_ending(rt) ? NULL : shim_table_find(&rt->table, ns, id);
+	struct shim *s = is_leaving(rt) ? NULL : shim_table_find(&rt->table, ns, id);
 
 	if (s != NULL && s->link == link && shim_claim(s)) {
 		log_info(&(struct ctx){ .ns = ns }, "shim disconnected, id %s", id);
@@ -180,6 +193,40 @@ static void lost(void *arg, const char *ns, const char *id, const struct shim_li
 	}
 	shim_unref(s);
 	runtime_unref(rt);
+}
+
+bool runtime_settle(struct runtime *rt, int64_t mono_deadline_ns)
+{
+	ASSERT_MAY_BLOCK();
+	while (pool_busy(rt->pool) > 0) {
+		if (clock_mono_ns() >= mono_deadline_ns)
+			return false;
+		(void)poll(NULL, 0, SETTLE_STEP_MS);
+	}
+	return true;
+}
+
+static void bury_lost(struct runtime *rt)
+{
+	size_t count;
+	struct shim **list = shim_table_list(&rt->table, NULL, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (channel_is_closed(list[i]->channel) && shim_claim(list[i]))
+			runtime_bury(rt, shim_ref(list[i]), true);
+	shim_list_free(list, count);
+}
+
+void runtime_set_passive(struct runtime *rt, bool on)
+{
+	bool was_on;
+
+	mutex_lock(&rt->lock);
+	was_on = rt->is_passive;
+	rt->is_passive = on;
+	mutex_unlock(&rt->lock);
+	if (was_on && !on)
+		bury_lost(rt);
 }
 
 int runtime_connect(struct runtime *rt, struct shim *s, struct ctx *ctx,

@@ -12,10 +12,13 @@
 #include "base/auto.h"
 
 struct container_store;
+struct content_store;
+struct differ;
 struct err;
 struct event_bus;
 struct loop;
 struct runtime;
+struct sandbox_store;
 struct task_service;
 
 /* How long shims may take, in nanoseconds; 0: the default. */
@@ -30,6 +33,7 @@ struct runtime_timeouts {
 struct runtime_options {
 	struct loop *loop; /* connections and fifos live on it */
 	struct container_store *containers;
+	struct sandbox_store *sandboxes;
 	struct event_bus *events;
 	const char *state_dir, *root_dir; /* of the plugin; made if missing */
 	const char *grpc_address, *ttrpc_address;
@@ -50,7 +54,19 @@ MAY_BLOCK MUST_USE int runtime_new(
  * daemon serves. Once, before serving. */
 MAY_BLOCK void runtime_load(struct runtime *rt);
 
+/* Where checkpoints go as content, and what packs them; without these, and with a differ that
+ * is NULL, they are directories only. Before serving. */
+void runtime_use_content(
+		struct runtime *rt, struct content_store *content, struct differ *differ);
+
 struct task_service *runtime_tasks(struct runtime *rt);
+
+/* Another process takes over (docs/design/041): waits until no clean-up is under way, but not
+ * past the deadline. True if none is. */
+MAY_BLOCK MUST_USE bool runtime_settle(struct runtime *rt, int64_t mono_deadline_ns);
+/* While on, the end of a shim is somebody else's business; what ended meanwhile is looked into
+ * when it is off again. */
+ANY_THREAD void runtime_set_passive(struct runtime *rt, bool on);
 
 /* Leaves all shims running. The loop may stop before or after. */
 MAY_BLOCK void runtime_free(struct runtime *rt);

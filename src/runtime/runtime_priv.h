@@ -15,9 +15,13 @@ struct runtime {
 	struct task_service service; /* first */
 	struct loop *loop;
 	struct container_store *containers;
+	struct sandbox_store *sandboxes;
 	struct event_bus *events;
+	struct content_store *content;
+	struct differ *differ;
 	struct pool *pool; /* what follows an answer, or the end of a shim */
-	struct bundle_dirs dirs;
+	struct bundle_dirs dirs, pod_dirs;
+	bool has_pods;
 	struct shim_env env; /* owned texts */
 	struct runtime_timeouts timeouts;
 	struct shim_table table;
@@ -26,8 +30,15 @@ struct runtime {
 	 * outlives runtime_free() for those that the loop has not ended yet. */
 	_Atomic int refs;
 	struct mutex lock;
-	bool is_ending; /* under lock: no more jobs, the pool is going */
+	bool is_passive; /* under lock: another process looks after the shims */
+	bool is_ending;	 /* under lock: no more jobs, the pool is going */
 };
+
+/* Where the shim's bundle is. */
+static inline const struct bundle_dirs *dirs_of(const struct runtime *rt, const struct shim *s)
+{
+	return s->is_pod ? &rt->pod_dirs : &rt->dirs;
+}
 
 ANY_THREAD struct runtime *runtime_ref(struct runtime *rt);
 ANY_THREAD void runtime_unref(struct runtime *rt);
@@ -45,6 +56,10 @@ struct ctx runtime_bounded(const struct ctx *ctx, int64_t timeout_ns);
 /* shim_connect() with what is ours. */
 MAY_BLOCK MUST_USE int runtime_connect(struct runtime *rt, struct shim *s, struct ctx *ctx,
 		struct shim_endpoint *own_endpoint, struct err *err);
+
+/* shim_load.c: runtime_load() for the shims below these directories. */
+MAY_BLOCK void runtime_load_from(
+		struct runtime *rt, const struct bundle_dirs *dirs, bool are_pods);
 
 /* task_create.c */
 MAY_BLOCK int runtime_create(struct task_service *self, struct ctx *ctx,

@@ -30,9 +30,11 @@ struct shim_link {
 
 struct shim {
 	char *ns, *id;
-	char *bundle;  /* path */
-	char *binary;  /* path; NULL if it is not known */
-	char *sandbox; /* the container's sandbox, or "" */
+	char *bundle;	/* path */
+	char *binary;	/* path; NULL if it is not known */
+	char *sandbox;	/* the container's sandbox, or "" */
+	bool is_pod;	/* serves a sandbox, not a task: pods.h */
+	bool is_joined; /* the shim is its sandbox's, and was not started for it */
 	_Atomic int refs;
 
 	/* Set before the table shows the shim to others, constant from then on. */

@@ -18,7 +18,9 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "core/container.h"
+#include "core/sandbox.h"
 #include "os/fs.h"
+#include "runtime/pods.h"
 #include "runtime/runtime_priv.h"
 #include "runtime/shim_log.h"
 #include "runtime/shim_name.h"
@@ -28,6 +30,8 @@
 
 struct loading {
 	struct runtime *rt;
+	const struct bundle_dirs *dirs;
+	bool are_pods;
 	struct shim **list; /* one for each bundle */
 	size_t count;
 	_Atomic size_t next;
@@ -47,7 +51,7 @@ static char *read_text(struct runtime *rt, const struct shim *s, const char *nam
 {
 	AUTO_BUF struct buf text = { .limit = SMALL_FILE };
 
-	if (bundle_read(&rt->dirs, s->ns, s->id, name, &text) < 0)
+	if (bundle_read(dirs_of(rt, s), s->ns, s->id, name, &text) < 0)
 		return NULL;
 	return buf_take_str(&text);
 }
@@ -64,7 +68,7 @@ static char *find_binary(struct runtime *rt, const struct shim *s)
 		return path;
 	free(path);
 	path = NULL;
-	if (container_get(rt->containers, &ctx, s->id, &c, &err) < 0 ||
+	if (s->is_pod || container_get(rt->containers, &ctx, s->id, &c, &err) < 0 ||
 			shim_find_binary(c->runtime_name, getenv("PATH"), &path, &err) < 0)
 		return NULL;
 	return path;
@@ -76,8 +80,8 @@ static int note_endpoint(
 	AUTO_BUF struct buf json = { .limit = SHIM_ANSWER_MAX * 2 };
 
 	shim_endpoint_write(e, &json);
-	return bundle_write(
-			&rt->dirs, s->ns, s->id, "bootstrap.json", json.data, json.size, 0644);
+	return bundle_write(dirs_of(rt, s), s->ns, s->id, "bootstrap.json", json.data,
+			json.size, 0644);
 }
 
 static int read_endpoint(struct runtime *rt, const struct shim *s,
@@ -107,6 +111,7 @@ static int reach(struct runtime *rt, struct shim *s, struct err *err)
 	if (sandbox != NULL) {
 		free(s->sandbox);
 		s->sandbox = sandbox;
+		s->is_joined = true;
 	}
 	s->binary = find_binary(rt, s);
 	if (read_endpoint(rt, s, &endpoint, err) < 0)
@@ -138,7 +143,10 @@ static void remove_leaked(struct job *job)
 	struct check *c = container_of(job, struct check, job);
 
 	log_info(&c->ask.ctx, "cleaning leaked shim process, id %s", c->ask.shim->id);
-	runtime_undo_create(c->rt, c->ask.shim);
+	if (c->ask.shim->is_pod)
+		pod_end(c->rt, c->ask.shim, false);
+	else
+		runtime_undo_create(c->rt, c->ask.shim);
 	check_done(c);
 }
 
@@ -224,6 +232,17 @@ static void check(struct runtime *rt, struct shim *s)
 	shim_ask(&c->ask);
 }
 
+/* What a client knows of is kept, whatever its shim thinks of tasks. */
+static bool has_sandbox_record(struct runtime *rt, const struct shim *s)
+{
+	AUTO(sandbox_free) struct sandbox *sandbox = NULL;
+	AUTO_ERR struct err err = { 0 };
+	struct ctx ctx = { .ns = s->ns };
+
+	return sandbox_get(rt->sandboxes, &ctx, s->id, &sandbox, &err) == 0 ||
+	       err.kind != ERR_NOT_FOUND;
+}
+
 static void load_one(struct loading *l, struct shim *s)
 {
 	AUTO_ERR struct err err = { 0 };
@@ -232,7 +251,8 @@ static void load_one(struct loading *l, struct shim *s)
 
 	if (shim_table_reserve(&l->rt->table, s, &err) == 0 && reach(l->rt, s, &err) == 0) {
 		shim_table_show(&l->rt->table, s);
-		check(l->rt, s);
+		if (!s->is_pod || !has_sandbox_record(l->rt, s))
+			check(l->rt, s);
 		return;
 	}
 	log_info(&ctx, "cleaning up dead shim, id %s: %s", s->id, err_text(&err));
@@ -301,51 +321,57 @@ static void find_bundles(struct loading *l, const char *ns)
 {
 	AUTO_STRV char **names = NULL;
 
-	if (fs_list(l->rt->dirs.state_fd, ns, &names) < 0)
+	if (fs_list(l->dirs->state_fd, ns, &names) < 0)
 		return;
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
 		AUTO_FREE char *path = NULL;
 
 		if (names[i][0] == '.') {
 			path = xasprintf("%s/%s", ns, names[i]);
-			IGNORE(fs_remove_all(l->rt->dirs.state_fd, path)); /* next time */
+			IGNORE(fs_remove_all(l->dirs->state_fd, path)); /* next time */
 			continue;
 		}
-		path = bundle_path(&l->rt->dirs, ns, names[i]);
+		path = bundle_path(l->dirs, ns, names[i]);
 		l->list = xreallocarray(l->list, l->count + 1, sizeof(struct shim *));
-		l->list[l->count++] = shim_new(ns, names[i], path);
+		l->list[l->count] = shim_new(ns, names[i], path);
+		l->list[l->count++]->is_pod = l->are_pods;
 	}
 }
 
 /* Work directories survive a reboot, bundles do not. */
-static void remove_stray_work(struct runtime *rt, const char *ns)
+static void remove_stray_work(const struct loading *l, const char *ns)
 {
 	AUTO_STRV char **names = NULL;
 
-	if (fs_list(rt->dirs.root_fd, ns, &names) < 0)
+	if (fs_list(l->dirs->root_fd, ns, &names) < 0)
 		return;
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", ns, names[i]);
 
-		if (!shim_table_has(&rt->table, ns, names[i]))
-			IGNORE(fs_remove_all(rt->dirs.root_fd, path)); /* next time */
+		if (!shim_table_has(&l->rt->table, ns, names[i]))
+			IGNORE(fs_remove_all(l->dirs->root_fd, path)); /* next time */
 	}
 }
 
 void runtime_load(struct runtime *rt)
 {
+	runtime_load_from(rt, &rt->dirs, false);
+}
+
+void runtime_load_from(struct runtime *rt, const struct bundle_dirs *dirs, bool are_pods)
+{
 	AUTO_STRV char **spaces = NULL, **works = NULL;
-	struct loading l = { .rt = rt };
+	struct loading l = { .rt = rt, .dirs = dirs, .are_pods = are_pods };
 
 	ASSERT_MAY_BLOCK();
-	IGNORE(fs_list(rt->dirs.state_fd, ".", &spaces)); /* then there is nothing */
+	IGNORE(fs_list(dirs->state_fd, ".", &spaces)); /* then there is nothing */
 	for (size_t i = 0; spaces != NULL && spaces[i] != NULL; i++)
 		if (spaces[i][0] != '.')
 			find_bundles(&l, spaces[i]);
 	load_all(&l);
-	IGNORE(fs_list(rt->dirs.root_fd, ".", &works));
+	IGNORE(fs_list(dirs->root_fd, ".", &works));
 	for (size_t i = 0; works != NULL && works[i] != NULL; i++)
-		remove_stray_work(rt, works[i]);
+		remove_stray_work(&l, works[i]);
 	bury_dead(&l);
 	shim_list_free(l.list, l.count);
 }

@@ -98,7 +98,7 @@ struct shim **shim_table_list(struct shim_table *t, const char *ns, size_t *ret_
 		map_for_each (slot, &t->shims) {
 			struct shim *s = slot->value;
 
-			if (s->is_ready && (ns == NULL || str_eq(s->ns, ns)))
+			if (s->is_ready && (ns == NULL || (str_eq(s->ns, ns) && !s->is_pod)))
 				list[n++] = shim_ref(s);
 		}
 	}

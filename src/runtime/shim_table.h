@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All tasks of the daemon, by namespace and id. */
+/* All tasks and sandboxes of the daemon, by namespace and id. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,7 +36,8 @@ ANY_THREAD MUST_USE struct shim *shim_table_find(
 /* True also for what is reserved only. */
 ANY_THREAD bool shim_table_has(struct shim_table *t, const char *ns, const char *id);
 
-/* References to all of a namespace (NULL: of all), sorted by id; owned array of *ret_count. */
+/* References to all tasks of a namespace (NULL: to all there is, sandboxes, too), sorted by id;
+ * owned array of *ret_count. */
 ANY_THREAD MUST_USE struct shim **shim_table_list(
 		struct shim_table *t, const char *ns, size_t *ret_count);
 void shim_list_free(struct shim **list, size_t count);

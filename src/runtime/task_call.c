@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/container.h"
+#include "core/image.h"
+#include "runtime/checkpoint.h"
 #include "runtime/runtime_priv.h"
 #include "wire/wire_map.h"
 #include "wire/wire_task.h"
@@ -33,6 +35,11 @@ struct op {
 	struct task_reply reply;
 	struct task_process process;
 	struct err err;
+
+	/* A checkpoint that becomes content: where the shim puts it, and what came of it. */
+	struct job job;
+	char *dir;
+	struct descriptor blobs[2];
 };
 
 struct verb {
@@ -50,6 +57,9 @@ static void op_free(struct op *op)
 	runtime_unref(op->rt);
 	arena_done(&op->arena);
 	err_clear(&op->err);
+	free(op->dir);
+	descriptor_done(&op->blobs[0]);
+	descriptor_done(&op->blobs[1]);
 	free(op);
 }
 
@@ -233,7 +243,7 @@ static void read_pids(struct op *op, const ProtobufCMessage *answer)
 	op->reply.count = m->n_processes;
 }
 
-/* Checkpoint: into the directory that the options name. */
+/* Checkpoint: into the directory that the options name, or into one of ours. */
 
 static const ProtobufCMessage *make_checkpoint(struct op *op, struct err *err)
 {
@@ -248,12 +258,66 @@ static const ProtobufCMessage *make_checkpoint(struct op *op, struct err *err)
 		(void)err_wrap(err, "invalid task checkpoint option");
 		return NULL;
 	}
-	m->path = ((const Runc__CheckpointOptions *)options)->image_path;
-	if (str_is_empty(m->path)) {
-		(void)err_set(err, ERR_UNIMPLEMENTED, "checkpoint without an image path");
-		return NULL;
-	}
+	m->path = str_or(op->dir, ((const Runc__CheckpointOptions *)options)->image_path);
 	return &m->base;
+}
+
+static struct checkpoint_place place_of(struct op *op)
+{
+	return (struct checkpoint_place){ op->rt, &op->ask.ctx, op->ask.shim->ns, op->r->id };
+}
+
+/* On the pool: a directory for the shim to write to, then the question to it. */
+static void checkpoint_begin(struct job *job)
+{
+	struct op *op = container_of(job, struct op, job);
+	const struct checkpoint_place place = place_of(op);
+
+	if (checkpoint_make_dir(&place, &op->dir, &op->err) == 0)
+		op->ask.request = make_checkpoint(op, &op->err);
+	if (op->err.kind == ERR_NONE)
+		shim_ask(&op->ask);
+	else
+		finish(op);
+}
+
+static void checkpoint_to_content(struct op *op, const struct checkpoint_place *place)
+{
+	AUTO(container_free) struct container *c = NULL;
+
+	if (container_get(op->rt->containers, &op->ask.ctx, op->r->id, &c, &op->err) < 0 ||
+			checkpoint_pack(place, op->dir, &c->spec, op->blobs, &op->err) < 0)
+		return;
+	op->reply.descriptors = op->blobs;
+	op->reply.count = 2;
+}
+
+/* On the pool, after the shim's answer. */
+static void checkpoint_end(struct job *job)
+{
+	struct op *op = container_of(job, struct op, job);
+	const struct checkpoint_place place = place_of(op);
+
+	if (op->err.kind == ERR_NONE)
+		checkpoint_to_content(op, &place);
+	checkpoint_remove_dir(&place, op->dir);
+	finish(op);
+}
+
+static void checkpoint_step(struct op *op, void (*run)(struct job *job))
+{
+	op->job.run = run;
+	if (runtime_submit(op->rt, &op->job))
+		return;
+	err_clear(&op->err);
+	(void)err_set(&op->err, ERR_UNAVAILABLE, "the daemon is ending");
+	finish(op);
+}
+
+static bool needs_dir(const struct op *op)
+{
+	return op->r->verb == TASK_CHECKPOINT && op->dir == NULL &&
+	       str_is_empty(((const TaskV3__CheckpointTaskRequest *)op->ask.request)->path);
 }
 
 /* Update */
@@ -379,6 +443,8 @@ static void answered(struct shim_ask *ask, const struct rpc_answer *answer)
 		runtime_end(op->rt, shim_ref(ask->shim), op->err.kind == ERR_NONE, ended, op);
 	else if (op->r->verb == TASK_DELETE)
 		ended(op);
+	else if (op->dir != NULL)
+		checkpoint_step(op, checkpoint_end);
 	else
 		finish(op);
 }
@@ -393,7 +459,7 @@ static int find_shim(struct op *op, struct err *err)
 			container_get(op->rt->containers, &op->ask.ctx, op->r->id, &c, err) < 0)
 		return -1;
 	op->ask.shim = shim_table_find(&op->rt->table, ns, op->r->id);
-	if (op->ask.shim == NULL)
+	if (op->ask.shim == NULL || op->ask.shim->is_pod)
 		return err_plain(err, ERR_NOT_FOUND, "task %s not found", op->r->id);
 	return 0;
 }
@@ -428,6 +494,8 @@ void runtime_call(struct task_service *self, struct ctx *ctx, const struct task_
 	op->ask.request = op->verb->make(op, &op->err);
 	if (op->ask.request == NULL)
 		finish(op);
+	else if (needs_dir(op))
+		checkpoint_step(op, checkpoint_begin);
 	else
 		shim_ask(&op->ask);
 }

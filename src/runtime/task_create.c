@@ -15,6 +15,8 @@
 #include "base/thread.h"
 #include "core/container.h"
 #include "core/image.h"
+#include "core/sandbox.h"
+#include "runtime/checkpoint.h"
 #include "runtime/runtime_priv.h"
 #include "runtime/shim_log.h"
 #include "runtime/shim_name.h"
@@ -31,6 +33,7 @@ struct creation {
 	const char *runtime_name;
 	const struct any *options; /* of the runtime; may be not set */
 	const char *checkpoint;	   /* directory, or "" */
+	char *unpacked;		   /* the one that we made for it */
 	const char *api_address;   /* of a shim to join, or "" */
 	unsigned api_version;
 	struct shim *shim;
@@ -39,6 +42,7 @@ struct creation {
 static void creation_done(struct creation *c)
 {
 	container_free(c->container);
+	free(c->unpacked);
 	arena_done(&c->arena);
 	shim_unref(c->shim);
 }
@@ -85,8 +89,6 @@ static int understand(struct creation *c, struct err *err)
 	c->api_version = r->api_version;
 	if (has_value(r->options) && read_runc_options(c, err) < 0)
 		return -1;
-	if (r->checkpoint != NULL && str_is_empty(c->checkpoint))
-		return err_set(err, ERR_UNIMPLEMENTED, "restore from a checkpoint image");
 	return 0;
 }
 
@@ -117,14 +119,48 @@ static int make_bundle(struct creation *c, struct err *err)
 			c->shim->binary, err);
 }
 
+/* A path among the options counts before an image. */
+static int unpack_checkpoint(struct creation *c, struct err *err)
+{
+	const struct checkpoint_place place = { c->rt, c->ctx, c->ns, c->r->id };
+
+	if (c->r->checkpoint == NULL || !str_is_empty(c->checkpoint))
+		return 0;
+	if (checkpoint_unpack(&place, c->r->checkpoint, &c->unpacked, err) < 0) {
+		runtime_remove_bundle(c->rt, c->shim);
+		return -1;
+	}
+	c->checkpoint = c->unpacked;
+	return 0;
+}
+
+/* 1 if there is a record of the container's sandbox. Pods of 1.x have none: their shims may
+ * not be able to take another container. */
+static int has_sandbox(struct creation *c, struct err *err)
+{
+	AUTO(sandbox_free) struct sandbox *sandbox = NULL;
+	AUTO_ERR struct err cause = { 0 };
+
+	if (str_is_empty(c->shim->sandbox))
+		return 0;
+	if (sandbox_get(c->rt->sandboxes, c->ctx, c->shim->sandbox, &sandbox, &cause) == 0)
+		return 1;
+	if (cause.kind != ERR_NOT_FOUND)
+		return err_move(err, &cause);
+	log_warn(c->ctx, "sandbox (id=%s) not found, maybe created from v1.x",
+			c->shim->sandbox);
+	return 0;
+}
+
 /* 1 if there is a shim that this task is to live in. */
 static int find_sandbox_shim(
 		struct creation *c, struct shim_endpoint *ret_endpoint, struct err *err)
 {
 	AUTO(shim_unref) struct shim *pod = NULL;
+	int rc = has_sandbox(c, err);
 
-	if (str_is_empty(c->shim->sandbox))
-		return 0;
+	if (rc <= 0)
+		return rc;
 	if (!str_is_empty(c->api_address)) {
 		if (c->api_version < 3)
 			return 0;
@@ -134,7 +170,10 @@ static int find_sandbox_shim(
 				       : 1;
 	}
 	pod = shim_table_find(&c->rt->table, c->ns, c->shim->sandbox);
-	if (pod == NULL || atomic_load(&pod->version) < 3)
+	if (pod == NULL)
+		return err_set(err, ERR_NOT_FOUND, "can't find shim for sandbox %s",
+				c->shim->sandbox);
+	if (atomic_load(&pod->version) < 3)
 		return 0;
 	*ret_endpoint = pod->endpoint;
 	ret_endpoint->address = xstrdup(pod->endpoint.address);
@@ -154,6 +193,7 @@ static int find_or_start(struct creation *c, struct ctx *ctx,
 		return shim_binary_start(&b, ctx, c->options, ret_endpoint, err) < 0
 				       ? err_wrap(err, "start failed")
 				       : 0;
+	c->shim->is_joined = true;
 	rc = bundle_write(&c->rt->dirs, c->ns, c->shim->id, "sandbox", c->shim->sandbox,
 			strlen(c->shim->sandbox), 0600);
 	return rc < 0 ? err_sys(err, -rc, "write sandbox of %s", c->shim->id) : 0;
@@ -218,6 +258,22 @@ static int ask_pid(struct creation *c, uint32_t *ret_pid, struct err *err)
 	return 0;
 }
 
+/* What is restored from a path runs at once. */
+static int start_if_asked(struct creation *c, uint32_t *ret_pid, struct err *err)
+{
+	TaskV3__StartRequest request = TASK_V3__START_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+
+	if (!checkpoint_starts_at_once(c->r->checkpoint))
+		return 0;
+	request.id = c->r->id;
+	if (shim_call(c->shim, c->ctx, "Start", &request.base,
+			    &task_v3__start_response__descriptor, &c->arena, &reply, err) < 0)
+		return err_wrap(err, "failed to start restored task");
+	*ret_pid = ((const TaskV3__StartResponse *)reply)->pid;
+	return 0;
+}
+
 /* From now on the end of the connection is the end of the task; it may have ended already, when
  * nobody but us could notice. */
 static void release(struct creation *c)
@@ -239,7 +295,7 @@ int runtime_create(struct task_service *self, struct ctx *ctx, const struct task
 	arena_init(&c.arena, SIZE_MAX);
 	if (understand(&c, err) < 0 || reserve(&c, err) < 0)
 		return -1;
-	if (make_bundle(&c, err) < 0) {
+	if (make_bundle(&c, err) < 0 || unpack_checkpoint(&c, err) < 0) {
 		(void)shim_table_remove(&c.rt->table, c.shim);
 		return -1;
 	}
@@ -250,7 +306,8 @@ int runtime_create(struct task_service *self, struct ctx *ctx, const struct task
 	}
 	/* Before Create, because the event of it may reach clients before its answer us. */
 	shim_table_show(&c.rt->table, c.shim);
-	if (create_in_shim(&c, &pid, err) < 0 || ask_pid(&c, &pid, err) < 0) {
+	if (create_in_shim(&c, &pid, err) < 0 || start_if_asked(&c, &pid, err) < 0 ||
+			ask_pid(&c, &pid, err) < 0) {
 		runtime_undo_create(c.rt, c.shim);
 		return -1;
 	}

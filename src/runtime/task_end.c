@@ -33,8 +33,7 @@ static bool has_no_socket(const struct shim *shim)
 	AUTO_ERR struct err err = { 0 };
 	AUTO_FREE char *socket = NULL;
 
-	return shim->endpoint.address != NULL &&
-	       shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
+	return shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
 	       access(socket, F_OK) < 0 && errno == ENOENT;
 }
 
@@ -55,17 +54,11 @@ static bool shut_down(struct runtime *rt, struct shim *shim)
 			&google__protobuf__empty__descriptor, &a, &reply, &err);
 	if (rc == 0 && (shim_table_is_shared(&rt->table, shim) || has_no_socket(shim)))
 		return true;
-	if (shim_wait_closed(shim, ctx.deadline_ns) && has_no_socket(shim))
+	if (shim_wait_closed(shim, ctx.deadline_ns))
 		return true;
 	log_warn(&ctx, "shut down shim of %s: %s (ignored)", shim->id,
 			rc < 0 ? err_text(&err) : "it is still there");
 	return false;
-}
-
-/* A pod's shim ends with the pod. */
-static bool lives_in_sandbox(const struct shim *shim)
-{
-	return !str_is_empty(shim->sandbox) && atomic_load(&shim->version) >= 3;
 }
 
 /* The original runs "delete" after every task. For the runc shim that has told us the task is
@@ -86,20 +79,27 @@ struct ending {
 	void *arg;
 };
 
+/* A pod's shim ends with the pod, and not before. */
+static void end_shim(struct ending *e)
+{
+	struct shim_exit ignored;
+	bool is_clean;
+
+	if (e->shim->is_joined)
+		return;
+	is_clean = shut_down(e->rt, e->shim);
+	if (!is_clean || !e->is_deleted || needs_delete_run(e->shim))
+		runtime_run_delete(e->rt, e->shim, &ignored);
+}
+
 /* Unregistered first, so that the end of the connection is no news (TestRegressionIssue4769);
  * answered last, because the same id may be created again at once. */
 static void end(struct job *job)
 {
 	struct ending *e = container_of(job, struct ending, job);
-	struct shim_exit ignored;
-	bool is_clean;
 
 	(void)shim_table_remove(&e->rt->table, e->shim);
-	is_clean = lives_in_sandbox(e->shim) || shut_down(e->rt, e->shim);
-	if (!is_clean || !e->is_deleted || needs_delete_run(e->shim))
-		runtime_run_delete(e->rt, e->shim, &ignored);
-	if (!is_clean)
-		runtime_stop_orphan(e->rt, e->shim); /* killed: it has left its socket */
+	end_shim(e);
 	shim_close(e->shim);
 	runtime_remove_bundle(e->rt, e->shim);
 	shim_unref(e->shim);
@@ -130,13 +130,13 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 		if (call_delete(rt, shim, &err) < 0 && err.kind != ERR_NOT_FOUND)
 			log_warn(&ctx, "delete task %s that failed: %s (ignored)", shim->id,
 					err_text(&err));
-		if (!lives_in_sandbox(shim))
+		if (!shim->is_joined)
 			(void)shut_down(rt, shim);
 		shim_close(shim);
 	}
-	runtime_run_delete(rt, shim, &ignored);
-	/* One that was killed has left its socket, too. */
-	if (!lives_in_sandbox(shim) && !has_no_socket(shim))
+	if (!shim->is_joined)
+		runtime_run_delete(rt, shim, &ignored);
+	if (shim->channel == NULL && !shim->is_joined)
 		runtime_stop_orphan(rt, shim);
 	runtime_remove_cgroup(rt, shim);
 	runtime_remove_bundle(rt, shim);

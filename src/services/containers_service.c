@@ -23,27 +23,24 @@ static enum call_fate get(struct call *call, void *self, const struct ProtobufCM
 	return call_answer(call, &answer.base, err);
 }
 
-static int gather_container(void *arg, const struct container *c, struct err *err)
+static int pack_container(void *arg, const struct container *c, struct err *err)
 {
-	struct gather *g = arg;
-
-	return gather_add(g, &wire_container_out(g->arena, c)->base, err);
+	call_pack(arg, 1, wire_container_put, c);
+	return 0;
 }
 
 static enum call_fate list(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
 	const Containers__ListContainersRequest *r = (const void *)request;
-	Containers__ListContainersResponse answer = CONTAINERS__LIST_CONTAINERS_RESPONSE__INIT;
-	struct gather g = { .arena = call_arena(call) };
-	char **filters = wire_strv_in(g.arena, r->n_filters, r->filters);
+	char **filters = wire_strv_in(call_arena(call), r->n_filters, r->filters);
+	struct ctx ctx;
 
-	if (container_list(store_of(self), ctx_of(call), filters, gather_container, &g, err) <
-			0)
-		return CALL_FAILED;
-	answer.containers = (Containers__Container **)g.items;
-	answer.n_containers = g.count;
-	return call_answer(call, &answer.base, err);
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, list, self, request, err);
+	if (container_list(store_of(self), &ctx, filters, pack_container, call, err) < 0)
+		return walk_failed(call, list, self, request, err);
+	return call_answer_packed(call, err);
 }
 
 static int gather_id(void *arg, const struct container *c, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -88,11 +89,11 @@ static enum call_fate delete (struct call *call, void *self,
 
 /* The offset in the answers counts from the start of this read, not of the blob. */
 static int send_range(struct call *call, struct content_reader *reader, int64_t start,
-		int64_t size, struct err *err)
+		int64_t size, int64_t *sent_so_far, struct err *err)
 {
 	AUTO_FREE void *chunk = xmalloc((size_t)(size < READ_CHUNK ? size : READ_CHUNK) + 1);
 
-	for (int64_t sent = 0; sent < size;) {
+	for (int64_t sent = *sent_so_far; sent < size; *sent_so_far = sent) {
 		Content__ReadContentResponse m = CONTENT__READ_CONTENT_RESPONSE__INIT;
 		int64_t want = size - sent < READ_CHUNK ? size - sent : READ_CHUNK;
 		ssize_t n = content_read_at(reader, chunk, (size_t)want, start + sent, err);
@@ -117,8 +118,12 @@ static enum call_fate read_blob(struct call *call, void *self,
 	const Content__ReadContentRequest *r = (const void *)request;
 	AUTO(content_reader_close) struct content_reader *reader = NULL;
 	int64_t start = r->offset < 0 ? 0 : r->offset;
-	int64_t size = r->size;
+	int64_t size = r->size, sent = 0;
+	size_t state_size = 0;
+	const void *state = call_resumed(call, &state_size);
 
+	if (state_size == sizeof(sent))
+		memcpy(&sent, state, sizeof(sent));
 	if (content_open(store_of(self), ctx_of(call), r->digest, &reader, err) < 0)
 		return CALL_FAILED;
 	if (start > reader->size) {
@@ -128,7 +133,10 @@ static enum call_fate read_blob(struct call *call, void *self,
 	}
 	if (size <= 0 || size > reader->size - start)
 		size = reader->size - start;
-	return send_range(call, reader, start, size, err) < 0 ? CALL_FAILED : CALL_OK;
+	if (send_range(call, reader, start, size, &sent, err) == 0)
+		return CALL_OK;
+	return call_is_suspended(call) ? call_suspend(call, &sent, sizeof(sent), err)
+				       : CALL_FAILED;
 }
 
 static enum call_fate status(struct call *call, void *self,
@@ -204,13 +212,13 @@ static const struct rpc_method methods[] = {
 	SERVER_STREAM("List", RPC_ON_WORKER, content__list_content_request,
 			content__list_content_response, movable_list),
 	TO_EMPTY("Delete", RPC_ON_WORKER, content__delete_content_request, movable_delete),
-	SERVER_STREAM("Read", RPC_ON_DATA, content__read_content_request,
+	SERVER_STREAM("Read", RPC_ON_DATA | RPC_RESUMABLE, content__read_content_request,
 			content__read_content_response, movable_read_blob),
 	UNARY("Status", RPC_ON_WORKER, content__status_request, content__status_response,
 			movable_status),
 	UNARY("ListStatuses", RPC_ON_WORKER, content__list_statuses_request,
 			content__list_statuses_response, movable_list_statuses),
-	METHOD("Write", RPC_BIDI, RPC_ON_DATA, content__write_content_request,
+	METHOD("Write", RPC_BIDI, RPC_ON_DATA | RPC_RESUMABLE, content__write_content_request,
 			content__write_content_response, movable_content_write_stream),
 	TO_EMPTY("Abort", RPC_ON_WORKER, content__abort_request, movable_abort_ingest),
 };

@@ -5,6 +5,7 @@
 
 #include "api/pb/timestamp.pb-c.h"
 #include "api/timestamp.h"
+#include "api/typeurl.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -20,6 +21,7 @@ struct write_stream {
 	struct content_writer *writer;
 	char *ref, *expected;
 	int64_t total, offset;
+	bool is_suspended; /* nothing was received, and err is only about that */
 	/* One answer for the whole stream: what a STAT has set is in all later ones. */
 	Content__WriteContentResponse answer;
 	Google__Protobuf__Timestamp started, updated;
@@ -64,11 +66,28 @@ static int refuse_existing(struct write_stream *s, struct err *err)
 	return err_plain(err, ERR_EXISTS, "blob with expected digest %s exists", s->expected);
 }
 
+/* Recorded, with bytes behind it that nobody has found damaged. */
+static bool has_expected(struct write_stream *s, struct err *err)
+{
+	AUTO(content_reader_close) struct content_reader *reader = NULL;
+	AUTO_ERR struct err unread = { 0 };
+	struct content_info info = { 0 };
+	bool is_marked;
+
+	if (content_info(s->store, ctx_of(s->call), s->expected, &info, err) < 0)
+		return false;
+	is_marked = labels_find(&info.labels, CONTENT_LABEL_DAMAGED) != NULL;
+	content_info_done(&info);
+	if (is_marked)
+		return false;
+	return content_open(s->store, ctx_of(s->call), s->expected, &reader, &unread) == 0 ||
+	       unread.kind != ERR_NOT_FOUND;
+}
+
 static int remember(
 		struct write_stream *s, const Content__WriteContentRequest *m, struct err *err)
 {
 	AUTO_ERR struct err absent = { 0 };
-	struct content_info info = { 0 };
 
 	if (m->total > 0)
 		s->total = m->total;
@@ -76,10 +95,8 @@ static int remember(
 		return 0;
 	free(s->expected);
 	s->expected = xstrdup(m->expected);
-	if (content_info(s->store, ctx_of(s->call), s->expected, &info, &absent) == 0) {
-		content_info_done(&info);
+	if (has_expected(s, &absent))
 		return refuse_existing(s, err);
-	}
 	return absent.kind == ERR_INVALID ? err_move(err, &absent) : 0;
 }
 
@@ -156,6 +173,41 @@ static int open_writer(
 	return 0;
 }
 
+/* --- another process goes on --- */
+
+/* What stands for the messages so far: an action without data, which needs no answer. */
+static enum call_fate suspend(struct write_stream *s, struct arena *a, struct err *err)
+{
+	Content__WriteContentRequest m = CONTENT__WRITE_CONTENT_REQUEST__INIT;
+	const Google__Protobuf__Any *packed = NULL;
+
+	if (s->writer == NULL)
+		return call_suspend(s->call, NULL, 0, err);
+	m.action = s->answer.started_at != NULL ? CONTENT__WRITE_ACTION__STAT
+						: CONTENT__WRITE_ACTION__WRITE;
+	m.ref = s->ref;
+	m.total = s->total;
+	m.expected = s->expected == NULL ? m.expected : s->expected;
+	packed = any_pack(a, &m.base);
+	return call_suspend(s->call, packed->value.data, packed->value.len, err);
+}
+
+static int resume(struct write_stream *s, struct arena *a, struct err *err)
+{
+	size_t size = 0;
+	const void *state = call_resumed(s->call, &size);
+	struct write_request r;
+
+	if (state == NULL || size == 0)
+		return 0;
+	if (write_request_decode(state, size, a, &r, err) < 0 ||
+			open_writer(s, r.message, err) < 0)
+		return -1;
+	if (!str_is_empty(r.message->expected))
+		s->expected = xstrdup(r.message->expected);
+	return look(s, r.message->action == CONTENT__WRITE_ACTION__STAT, err);
+}
+
 /* 1: go on, 0: the stream is over, -1: failed. */
 static int step(struct write_stream *s, struct arena *a, struct err *err)
 {
@@ -164,8 +216,10 @@ static int step(struct write_stream *s, struct arena *a, struct err *err)
 	size_t size = 0;
 	int more = call_recv_bytes(s->call, &bytes, &size, err);
 
-	if (more < 0)
+	if (more < 0) {
+		s->is_suspended = call_is_suspended(s->call);
 		return -1;
+	}
 	if (more == 0)
 		return s->writer != NULL ? 0 : err_plain(err, ERR_UNKNOWN, "EOF");
 	if (write_request_decode(bytes, size, a, &r, err) < 0)
@@ -188,11 +242,18 @@ enum call_fate content_write_stream(struct call *call, void *self,
 		.updated = GOOGLE__PROTOBUF__TIMESTAMP__INIT,
 	};
 	AUTO_ARENA struct arena a = { 0 };
+	enum call_fate fate;
 	int more;
 
 	arena_init(&a, SIZE_MAX); /* each message is bounded by its scan */
-	while ((more = step(&s, &a, err)) > 0)
-		arena_reset(&a);
+	more = resume(&s, &a, err);
+	if (more == 0)
+		while ((more = step(&s, &a, err)) > 0)
+			arena_reset(&a);
+	if (s.is_suspended)
+		fate = suspend(&s, &a, err);
+	else
+		fate = more < 0 ? CALL_FAILED : CALL_OK;
 	stream_done(&s);
-	return more < 0 ? CALL_FAILED : CALL_OK;
+	return fate;
 }

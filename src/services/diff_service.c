@@ -115,8 +115,10 @@ static enum call_fate movable_compare(struct call *call, void *self,
 }
 
 static const struct rpc_method methods[] = {
-	UNARY("Apply", RPC_ON_DATA, diff__apply_request, diff__apply_response, movable_apply),
-	UNARY("Diff", RPC_ON_DATA, diff__diff_request, diff__diff_response, movable_compare),
+	UNARY("Apply", RPC_ON_DATA | RPC_SLOW, diff__apply_request, diff__apply_response,
+			movable_apply),
+	UNARY("Diff", RPC_ON_DATA | RPC_SLOW, diff__diff_request, diff__diff_response,
+			movable_compare),
 };
 
 const struct rpc_service diff_service = { "containerd.services.diff.v1.Diff", methods,

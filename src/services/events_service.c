@@ -179,8 +179,8 @@ static enum call_fate subscribe(struct call *call, void *self,
 static const struct rpc_method methods[] = {
 	TO_EMPTY("Publish", RPC_ON_LOOP, events__publish_request, publish),
 	TO_EMPTY("Forward", RPC_ON_LOOP, events__forward_request, forward),
-	SERVER_STREAM("Subscribe", RPC_ON_LOOP, events__subscribe_request, types__envelope,
-			subscribe),
+	SERVER_STREAM("Subscribe", RPC_ON_LOOP | RPC_AGAIN, events__subscribe_request,
+			types__envelope, subscribe),
 };
 
 const struct rpc_service events_service = { "containerd.services.events.v1.Events", methods,

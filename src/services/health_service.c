@@ -94,7 +94,7 @@ static const struct rpc_method methods[] = {
 			check),
 	UNARY("List", RPC_ON_LOOP, health__health_list_request, health__health_list_response,
 			list),
-	SERVER_STREAM("Watch", RPC_ON_LOOP, health__health_check_request,
+	SERVER_STREAM("Watch", RPC_ON_LOOP | RPC_AGAIN, health__health_check_request,
 			health__health_check_response, watch),
 };
 

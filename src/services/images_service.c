@@ -23,26 +23,29 @@ static enum call_fate get(struct call *call, void *self, const struct ProtobufCM
 	return call_answer(call, &answer.base, err);
 }
 
-static int gather_image(void *arg, const struct image *i, struct err *err)
+static int pack_image(void *arg, const struct image *i, struct err *err)
 {
-	struct gather *g = arg;
+	struct packing *p = arg;
 
-	return gather_add(g, &wire_image_out(g->arena, i)->base, err);
+	call_pack(p->call, 1, pb_put_message, wire_image_out(&p->scratch, i));
+	arena_reset(&p->scratch);
+	return 0;
 }
 
 static enum call_fate list(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
 	const Images__ListImagesRequest *r = (const void *)request;
-	Images__ListImagesResponse answer = IMAGES__LIST_IMAGES_RESPONSE__INIT;
-	struct gather g = { .arena = call_arena(call) };
-	char **filters = wire_strv_in(g.arena, r->n_filters, r->filters);
+	char **filters = wire_strv_in(call_arena(call), r->n_filters, r->filters);
+	AUTO_PACKING struct packing p = { .call = call };
+	struct ctx ctx;
 
-	if (image_list(store_of(self), ctx_of(call), filters, gather_image, &g, err) < 0)
-		return CALL_FAILED;
-	answer.images = (Images__Image **)g.items;
-	answer.n_images = g.count;
-	return call_answer(call, &answer.base, err);
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, list, self, request, err);
+	packing_init(&p);
+	if (image_list(store_of(self), &ctx, filters, pack_image, &p, err) < 0)
+		return walk_failed(call, list, self, request, err);
+	return call_answer_packed(call, err);
 }
 
 /* 0 is "none"; a client that asks for 1970 exactly gets the next nanosecond. */
@@ -109,7 +112,7 @@ static const struct rpc_method methods[] = {
 			images__create_image_response, create),
 	UNARY("Update", RPC_ON_WORKER, images__update_image_request,
 			images__update_image_response, update),
-	TO_EMPTY("Delete", RPC_ON_WORKER, images__delete_image_request, delete),
+	TO_EMPTY("Delete", RPC_ON_WORKER | RPC_SLOW, images__delete_image_request, delete),
 };
 
 const struct rpc_service images_service = { "containerd.services.images.v1.Images", methods,

@@ -101,9 +101,13 @@ static enum call_fate plugins(struct call *call, void *self,
 	const Introspection__PluginsRequest *r = (const void *)request;
 	Introspection__PluginsResponse answer = INTROSPECTION__PLUGINS_RESPONSE__INIT;
 	struct gather g = { .arena = call_arena(call) };
+	char **filters = wire_strv_in(g.arena, r->n_filters, r->filters);
 	AUTO(filter_free) struct filter *f = NULL;
+	struct ctx ctx;
 
-	if (filter_parse(wire_strv_in(g.arena, r->n_filters, r->filters), &f, err) < 0)
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, plugins, self, request, err);
+	if (filter_parse(filters, &f, err) < 0)
 		return refuse_filters(err);
 	for (size_t i = 0; i < plugin_set_count(s->plugins); i++) {
 		const struct plugin_info *info = plugin_set_info(s->plugins, i);
@@ -221,7 +225,7 @@ static const struct rpc_method methods[] = {
 			introspection__plugins_response, plugins),
 	UNARY("Server", RPC_ON_LOOP, google__protobuf__empty, introspection__server_response,
 			server),
-	UNARY("PluginInfo", RPC_ON_WORKER, introspection__plugin_info_request,
+	UNARY("PluginInfo", RPC_ON_WORKER | RPC_SLOW, introspection__plugin_info_request,
 			introspection__plugin_info_response, plugin_info),
 };
 

@@ -46,9 +46,12 @@ static enum call_fate list(struct call *call, void *self,
 	Leases__ListResponse answer = LEASES__LIST_RESPONSE__INIT;
 	struct gather g = { .arena = call_arena(call) };
 	char **filters = wire_strv_in(g.arena, r->n_filters, r->filters);
+	struct ctx ctx;
 
-	if (lease_list(store_of(self), ctx_of(call), filters, gather_lease, &g, err) < 0)
-		return CALL_FAILED;
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, list, self, request, err);
+	if (lease_list(store_of(self), &ctx, filters, gather_lease, &g, err) < 0)
+		return walk_failed(call, list, self, request, err);
 	answer.leases = (Leases__Lease **)g.items;
 	answer.n_leases = g.count;
 	return call_answer(call, &answer.base, err);
@@ -96,9 +99,12 @@ static enum call_fate list_resources(struct call *call, void *self,
 	const Leases__ListResourcesRequest *r = (const void *)request;
 	Leases__ListResourcesResponse answer = LEASES__LIST_RESOURCES_RESPONSE__INIT;
 	struct gather g = { .arena = call_arena(call) };
+	struct ctx ctx;
 
-	if (lease_resources(store_of(self), ctx_of(call), r->id, gather_resource, &g, err) < 0)
-		return CALL_FAILED;
+	if (!walk_begin(call, NULL, &ctx))
+		return call_to_worker(call, list_resources, self, request, err);
+	if (lease_resources(store_of(self), &ctx, r->id, gather_resource, &g, err) < 0)
+		return walk_failed(call, list_resources, self, request, err);
 	answer.resources = (Leases__Resource **)g.items;
 	answer.n_resources = g.count;
 	return call_answer(call, &answer.base, err);
@@ -106,8 +112,8 @@ static enum call_fate list_resources(struct call *call, void *self,
 
 static const struct rpc_method methods[] = {
 	UNARY("Create", RPC_ON_WORKER, leases__create_request, leases__create_response, create),
-	TO_EMPTY("Delete", RPC_ON_WORKER, leases__delete_request, delete),
 	UNARY("List", RPC_ON_LOOP, leases__list_request, leases__list_response, list),
+	TO_EMPTY("Delete", RPC_ON_WORKER | RPC_SLOW, leases__delete_request, delete),
 	TO_EMPTY("AddResource", RPC_ON_WORKER, leases__add_resource_request, add_resource),
 	TO_EMPTY("DeleteResource", RPC_ON_WORKER, leases__delete_resource_request,
 			delete_resource),

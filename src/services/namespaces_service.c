@@ -36,9 +36,12 @@ static enum call_fate list(struct call *call, void *self,
 {
 	Namespaces__ListNamespacesResponse answer = NAMESPACES__LIST_NAMESPACES_RESPONSE__INIT;
 	struct gather g = { .arena = call_arena(call) };
+	struct ctx ctx;
 
-	if (namespace_list(store_of(self), ctx_of(call), gather_namespace, &g, err) < 0)
-		return CALL_FAILED;
+	if (!walk_begin(call, NULL, &ctx))
+		return call_to_worker(call, list, self, request, err);
+	if (namespace_list(store_of(self), &ctx, gather_namespace, &g, err) < 0)
+		return walk_failed(call, list, self, request, err);
 	answer.namespaces = (Namespaces__Namespace **)g.items;
 	answer.n_namespaces = g.count;
 	return call_answer(call, &answer.base, err);

@@ -85,9 +85,12 @@ static enum call_fate list(struct call *call, void *self,
 	Sandbox__StoreListResponse answer = SANDBOX__STORE_LIST_RESPONSE__INIT;
 	struct gather g = { .arena = call_arena(call) };
 	char **filters = wire_strv_in(g.arena, r->n_filters, r->filters);
+	struct ctx ctx;
 
-	if (sandbox_list(store_of(self), ctx_of(call), filters, gather_sandbox, &g, err) < 0)
-		return CALL_FAILED;
+	if (!walk_begin(call, filters, &ctx))
+		return call_to_worker(call, list, self, request, err);
+	if (sandbox_list(store_of(self), &ctx, filters, gather_sandbox, &g, err) < 0)
+		return walk_failed(call, list, self, request, err);
 	answer.list = (Types__Sandbox **)g.items;
 	answer.n_list = g.count;
 	return call_answer(call, &answer.base, err);

@@ -20,6 +20,7 @@ struct image_store;
 struct lease_store;
 struct namespace_store;
 struct plugin_set;
+struct sandbox_controller;
 struct sandbox_store;
 struct snapshotter;
 struct streaming_table;
@@ -49,6 +50,18 @@ struct sandboxes_service {
 	struct sandbox_store *store;
 };
 extern const struct rpc_service sandboxes_service;
+
+/* Controllers by the name that requests carry ("sandboxer"); the table is borrowed. */
+struct named_controller {
+	const char *name;
+	struct sandbox_controller *controller;
+};
+struct controllers_service {
+	const struct named_controller *list;
+	size_t count;
+	struct event_bus *bus;
+};
+extern const struct rpc_service controllers_service;
 
 /* Snapshotters by the name that requests carry; the table is borrowed. */
 struct named_snapshotter {

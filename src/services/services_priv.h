@@ -46,6 +46,34 @@ static inline enum call_fate on_pool(struct call *call, struct pool *pool, rpc_h
 enum call_fate refuse_absent(const char *what, struct err *err);
 
 /*
+ * Messages of an answer that may be many, packed one by one while core walks its records: what
+ * is made of a record lives in "scratch" until the next.
+ */
+struct packing {
+	struct call *call;
+	struct arena scratch;
+};
+#define AUTO_PACKING __attribute__((cleanup(packing_done)))
+void packing_init(struct packing *p);
+void packing_done(struct packing *p);
+
+/*
+ * Lists stay on the loop while they are quick, as nearly all are: one that has not walked the
+ * store within a moment there begins anew on a worker, and one whose records may each take long
+ * goes there at once.
+ *
+ *	struct ctx ctx;
+ *
+ *	if (!walk_begin(call, filters, &ctx))
+ *		return call_to_worker(call, list, self, request, err);
+ *	if (thing_list(store, &ctx, …, err) < 0)
+ *		return walk_failed(call, list, self, request, err);
+ */
+MUST_USE bool walk_begin(struct call *call, char *const *filters, struct ctx *ret_ctx);
+enum call_fate walk_failed(struct call *call, rpc_handler handler, void *self,
+		const struct ProtobufCMessage *request, struct err *err);
+
+/*
  * Messages of an answer, gathered while core walks its records. They live in the call's arena
  * and are bounded, because a walk goes on whatever the peer can still take.
  */

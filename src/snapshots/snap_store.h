@@ -121,3 +121,6 @@ MUST_USE struct snap_store *snap_store_mem_new(void);
  */
 MAY_BLOCK MUST_USE int snap_store_kv_open(
 		const char *root, bool no_sync, struct snap_store **ret_store, struct err *err);
+/* As kv_suspend() and kv_resume(); for stores that snap_store_kv_open() made. */
+MAY_BLOCK MUST_USE int snap_store_kv_suspend(struct snap_store *s, struct err *err);
+MAY_BLOCK MUST_USE int snap_store_kv_resume(struct snap_store *s, struct err *err);

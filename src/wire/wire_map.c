@@ -139,7 +139,7 @@ struct any wire_any_in(const Google__Protobuf__Any *pb)
 	return (struct any){ true, (char *)pb->type_url, pb->value.data, pb->value.len };
 }
 
-Google__Protobuf__Any *wire_any_out(struct arena *a, const struct any *any)
+Google__Protobuf__Any *wire_any_view(struct arena *a, const struct any *any)
 {
 	Google__Protobuf__Any *pb = NULL;
 
@@ -147,11 +147,21 @@ Google__Protobuf__Any *wire_any_out(struct arena *a, const struct any *any)
 		return NULL;
 	pb = ARENA_NEW(a, Google__Protobuf__Any, google__protobuf__any);
 	if (any->type_url != NULL)
-		pb->type_url = arena_strdup(a, any->type_url);
-	if (any->size > 0) {
-		pb->value.data = arena_memdup(a, any->value, any->size);
-		pb->value.len = any->size;
-	}
+		pb->type_url = any->type_url;
+	if (any->size > 0)
+		pb->value = (ProtobufCBinaryData){ any->size, any->value };
+	return pb;
+}
+
+Google__Protobuf__Any *wire_any_out(struct arena *a, const struct any *any)
+{
+	Google__Protobuf__Any *pb = wire_any_view(a, any);
+
+	if (pb == NULL)
+		return NULL;
+	pb->type_url = arena_strdup(a, pb->type_url);
+	if (pb->value.len > 0)
+		pb->value.data = arena_memdup(a, pb->value.data, pb->value.len);
 	return pb;
 }
 

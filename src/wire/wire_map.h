@@ -35,7 +35,8 @@ void *wire_labels_out(struct arena *a, const struct labels *labels,
 
 /* An absent message is not set; an Any of nothing is. */
 struct any wire_any_in(const Google__Protobuf__Any *pb);
-/* NULL if it is not set. */
+/* NULL if it is not set. The view borrows: the core value must outlive it. */
+Google__Protobuf__Any *wire_any_view(struct arena *a, const struct any *any);
 Google__Protobuf__Any *wire_any_out(struct arena *a, const struct any *any);
 
 /* map<string, Any>, as for labels; an entry without a value is an Any of nothing. */

@@ -21,6 +21,9 @@ setup_file() {
   # Runtimes keep their state by namespace and id, whatever the daemon.
   export CONTAINERD_NAMESPACE=ctr$$
   "$OURS" images import "$D/busybox.tar"
+  # What nothing refers to any more is collected now, not between two lists of a test.
+  "$OURS" leases create --id collect
+  "$OURS" leases rm --sync collect
 }
 
 teardown_file() {

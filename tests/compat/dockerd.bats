@@ -32,10 +32,11 @@ teardown_file() {
   CTR=/usr/bin/ctr daemon_teardown
 }
 
+# dockerd_start [FLAG…]
 dockerd_start() {
   /usr/sbin/dockerd --containerd "$SOCK" --data-root "$D/dk" --exec-root "$D/de" -H "unix://$D/d.sock" -p "$D/dk.pid" \
     --iptables=false --ip6tables=false --bridge="$(cat "$D/bridge" 2>/dev/null || echo none)" --live-restore=${LIVE:-false} \
-    --storage-driver=overlay2 --default-runtime=runc >>"$D/dk.log" 2>&1 3>&- &
+    --storage-driver=overlay2 --default-runtime=runc "$@" >>"$D/dk.log" 2>&1 3>&- &
   wait_for 30 docker version
 }
 
@@ -71,7 +72,7 @@ teardown() {
 }
 
 @test "run -it has a terminal of the caller's size" {
-  run script -qec "stty rows 33 cols 77; timeout 60 docker run --rm -it bb sh -c 'tty; sleep 0.3; stty size; exit 5'" /dev/null
+  run script -qec "stty rows 33 cols 77; timeout --foreground -k 5 60 docker run --rm -it bb sh -c 'tty; sleep 0.3; stty size; exit 5'" /dev/null
   [ "$status" -eq 5 ]
   [[ "$output" == *"/dev/pts/0"* ]]
   [[ "$output" == *"33 77"* ]]
@@ -82,7 +83,7 @@ teardown() {
   run docker exec c1 sh -c 'echo in exec; exit 4'
   [ "$status" -eq 4 ]
   [ "$output" = "in exec" ]
-  run script -qec "timeout 60 docker exec -it c1 sh -c 'tty; exit 6'" /dev/null
+  run script -qec "timeout --foreground -k 5 60 docker exec -it c1 sh -c 'tty; exit 6'" /dev/null
   [ "$status" -eq 6 ]
   [[ "$output" == *"/dev/pts/"* ]]
   run bash -c "echo piped | timeout 60 docker exec -i c1 cat"
@@ -152,6 +153,14 @@ teardown() {
   [ "$output" = "$(hostname)" ]
 }
 
+@test "--init: a small process 1 that passes signals on" {
+  docker run -d --init --name i1 bb sh -c 'trap "exit 12" TERM; while :; do sleep 0.1; done'
+  run docker exec i1 ps
+  [[ "${lines[1]}" == *" 1 "*docker-init* ]]
+  docker stop -t 10 i1
+  [ "$(docker inspect -f '{{.State.ExitCode}}' i1)" = 12 ]
+}
+
 @test "a bridge network gives an address" {
   [ -e "$D/bridge" ] || skip "no bridge devices on this machine"
   run docker run --rm bb ip addr show eth0
@@ -195,8 +204,12 @@ teardown() {
 }
 
 @test "ten containers at once" {
-  for i in $(seq 10); do docker run -d --name "t$i" bb sleep 1000 & done 3>&-
-  wait
+  local i pids=()
+  for i in $(seq 10); do
+    docker run -d --name "t$i" bb sleep 1000 3>&- &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
   [ "$(docker ps -q | wc -l)" -eq 10 ]
   docker ps -aq | xargs timeout 60 /usr/bin/docker rm -f
   wait_for 20 bash -c "[ -z \"\$('$CTR' -n moby containers ls -q)\" ]"
@@ -227,6 +240,50 @@ teardown() {
   docker rm -f lr2
   dockerd_stop
   dockerd_start
+}
+
+@test "a swarm of one runs a replicated service, and replaces what dies" {
+  docker swarm init --advertise-addr 127.0.0.1 --listen-addr 127.0.0.1 --data-path-addr 127.0.0.1
+  docker service create --detach --name sv --replicas 2 --network host --restart-delay 0s bb sleep 1000
+  wait_for 30 service_runs 2
+  docker rm -f "$(docker ps -q -f label=com.docker.swarm.service.name=sv | head -1)"
+  wait_for 30 service_runs 2
+  docker service scale --detach sv=3
+  wait_for 30 service_runs 3
+  docker service rm sv
+  wait_for 30 service_runs 0
+  docker swarm leave --force
+}
+
+service_runs() {
+  [ "$(docker ps -q -f label=com.docker.swarm.service.name=sv | wc -l)" -eq "$1" ]
+}
+
+@test "user namespaces: root inside is nobody outside" {
+  local f uid
+  chmod 711 "$D"
+  for f in passwd group; do cp "/etc/$f" "$D/$f"; done
+  echo 'remap:x:100000:100000::/:/bin/false' >>"$D/passwd"
+  echo 'remap:x:100000:' >>"$D/group"
+  echo 'remap:100000:65536' | tee "$D/subuid" >"$D/subgid"
+  for f in passwd group subuid subgid; do
+    [ -e "/etc/$f" ] || touch "/etc/$f"
+    mount --bind "$D/$f" "/etc/$f"
+  done
+  dockerd_stop
+  dockerd_start --userns-remap=remap
+  tar -C "$D/rf" -c . | docker import - bb
+  docker run -d --name u1 bb sleep 1000
+  run docker exec u1 cat /proc/self/uid_map
+  [ "$(echo $output)" = "0 100000 65536" ]
+  uid=$(stat -c %u "/proc/$(docker inspect -f '{{.State.Pid}}' u1)")
+  [ "$uid" -eq 100000 ]
+  run docker run --rm --userns host bb cat /proc/self/uid_map
+  [ "$(echo $output)" = "0 0 4294967295" ]
+  docker rm -f u1
+  dockerd_stop
+  dockerd_start
+  for f in passwd group subuid subgid; do umount "/etc/$f"; done
 }
 
 @test "what dockerd leaves behind: nothing" {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -173,6 +174,27 @@ static void an_ingest_is_resumed_where_it_stopped(void **state)
 	write_text(w, "second");
 	sha256_of("first second", want);
 	assert_ok(content_commit(w, &ctx, 12, want, NULL, &err), &err);
+}
+
+/* It was changed when bytes last came, not when its writer went. */
+static void closing_and_reopening_keep_the_time_of_the_last_write(void **state)
+{
+	AUTO(content_writer_close) struct content_writer *w = open_writer("ref", 0, NULL);
+	AUTO_ERR struct err err = { 0 };
+	struct content_status s = { 0 };
+	char digest[DIGEST_TEXT_SIZE];
+	int64_t written;
+
+	write_text(w, "bytes");
+	written = clock_wall_ns();
+	content_writer_close(take_ptr(w));
+	assert_ok(content_status_get(store, &ctx, "ref", &s, &err), &err);
+	assert_true(s.updated_ns <= written);
+	content_status_done(&s);
+	w = open_writer("ref", 0, NULL);
+	assert_ok(content_writer_status(w, &s, digest, &err), &err);
+	assert_true(s.updated_ns >= s.started_ns && s.updated_ns <= written);
+	content_status_done(&s);
 }
 
 /* Over the wire, it is the stream that remembers. */
@@ -451,6 +473,7 @@ static void the_second_of_two_writers_of_one_blob_is_told(void **state)
 			CONTENT_TEST(unknown_and_malformed_digests_are_told_apart),            \
 			CONTENT_TEST(a_ref_has_one_writer),                                    \
 			CONTENT_TEST(an_ingest_is_resumed_where_it_stopped),                   \
+			CONTENT_TEST(closing_and_reopening_keep_the_time_of_the_last_write),   \
 			CONTENT_TEST(another_total_starts_anew),                               \
 			CONTENT_TEST(truncation_starts_anew),                                  \
 			CONTENT_TEST(a_commit_checks_size_and_digest),                         \

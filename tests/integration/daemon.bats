@@ -299,3 +299,26 @@ assert all(len(l["time"]) == len("2026-01-02T15:04:05.123456789Z") for l in line
   "$CTR" tasks rm -f $id
   "$CTR" containers rm $id
 }
+
+@test "the daemon moves into its cgroup; version 1: and makes it, at any depth" {
+  local name=ctrd-$$/inner dirs=() d
+  for d in $(awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mounts); do
+    [ -e "$d/cgroup.controllers" ] || dirs+=("$d/$name")
+  done
+  if [ ${#dirs[@]} -eq 0 ]; then # version 2 only: it must be there, under an absolute name
+    dirs=("/sys/fs/cgroup/$name")
+    name=/$name
+    mkdir -p "${dirs[0]}" || skip "no cgroup can be made here"
+  fi
+  daemon_config
+  printf '[cgroup]\n  path = "%s"\n' "$name" >>"$D/config.toml"
+  daemon_start
+  for d in "${dirs[@]}"; do
+    grep -qx "$(cat "$D/pid")" "$d/cgroup.procs"
+  done
+  daemon_stop
+  for d in "${dirs[@]}"; do
+    wait_for 10 rmdir "$d"
+    rmdir "${d%/inner}"
+  done
+}

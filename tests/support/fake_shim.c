@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "support/fake_shim_priv.h"
 #include "support/served.h"
 
 #define PID 4711
@@ -247,11 +248,8 @@ static enum call_fate on_shutdown(
 	return call_answer_empty(call, err);
 }
 
-typedef enum call_fate (*on_fn)(
-		struct fake_shim *f, struct call *call, const void *request, struct err *err);
-
-static enum call_fate run(
-		struct call *call, void *self, const void *request, on_fn on, struct err *err)
+enum call_fate fake_shim_run(struct call *call, void *self, const void *request,
+		fake_handler on, struct err *err)
 {
 	struct fake_shim *f = self;
 
@@ -289,7 +287,7 @@ static enum call_fate run(
 	static enum call_fate handle_##name(struct call *call, void *self,                     \
 			const struct ProtobufCMessage *request, struct err *err)               \
 	{                                                                                      \
-		return run(call, self, request, on, err);                                      \
+		return fake_shim_run(call, self, request, on, err);                            \
 	}
 HANDLERS(HANDLER)
 
@@ -315,9 +313,11 @@ void fake_shim_init(struct fake_shim *f)
 void fake_shim_start(struct fake_shim *f, const char *socket)
 {
 	f->is_stopping = false;
-	f->served = serve_at(socket, (struct served_service[]){ { &service_v2, f },
-						     { f->only_v2 ? NULL : &service_v3, f },
-						     { NULL, NULL } });
+	f->served = serve_at(
+			socket, (struct served_service[]){ { &service_v2, f },
+						{ f->only_v2 ? NULL : &service_v3, f },
+						{ f->is_pod ? &fake_pod_service : NULL, f },
+						{ NULL, NULL } });
 }
 
 static void finish_all(struct call **calls, size_t *count)
@@ -341,6 +341,7 @@ void fake_shim_stop(struct fake_shim *f)
 		LOCKED(&f->lock);
 		f->is_stopping = true;
 		finish_all(f->muted, &f->muted_count);
+		finish_all(f->pod.waiters, &f->pod.waiter_count);
 		map_for_each (slot, &f->tasks) {
 			struct fake_task *t = slot->value;
 

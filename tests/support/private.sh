@@ -4,8 +4,15 @@
 # our own files lie there, /tmp of its own. Suites side by side cannot meet, and what one leaves
 # behind can be seen (leftovers.bash) and ends with it. CTRD_PRIVATE=1 tells the command that it
 # worked; on a machine that does not allow it the command runs all the same, without.
+# After CTRD_DEADLINE seconds (600) all of it is ended, whatever it hangs in: status 124.
 set -u
 self=$(realpath "$0")
+: "${CTRD_DEADLINE:=600}"
+export CTRD_DEADLINE
+
+# The same surroundings everywhere: script(1) runs $SHELL, clients read the rest.
+export SHELL=/bin/sh TERM=xterm LANG=C.UTF-8 HOME=/root
+unset DOCKER_HOST CONTAINERD_ADDRESS CONTAINERD_NAMESPACE NOTIFY_SOCKET SOURCE_DATE_EPOCH LC_ALL
 
 cgroup_mounts() {
   awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mounts
@@ -24,10 +31,15 @@ enter() {
   done
 }
 
+# What was in them has been killed, but may take a moment to be gone.
 remove_groups() {
-  local m
+  local m tries
   for m in $(cgroup_mounts); do
-    [ ! -d "$m/$1" ] || find "$m/$1" -depth -type d -exec rmdir {} +
+    tries=50
+    while [ -d "$m/$1" ] && ! find "$m/$1" -depth -type d -exec rmdir {} + 2>/dev/null && [ $((tries--)) -gt 0 ]; do
+      sleep 0.1
+    done
+    [ ! -d "$m/$1" ] || echo "private.sh: $m/$1 is still in use" >&2
   done
 }
 
@@ -62,7 +74,15 @@ case ${1:-} in
     trap 'exit 143' TERM INT
     unset CTRD_PRIVATE_TMP
     CTRD_PRIVATE=1 "$@" <&0 &
-    wait $!
+    command=$!
+    sleep "$CTRD_DEADLINE" &
+    deadline=$!
+    wait -n -p ended "$command" "$deadline"
+    status=$?
+    [ "$ended" = "$deadline" ] || exit $status
+    echo "private.sh: not done after $CTRD_DEADLINE s, ended with what still ran:" >&2
+    ps -eo pid,ppid,stat,etime,args --forest >&2
+    exit 124
     ;;
   *)
     group=ctrd-suite.$$
@@ -75,7 +95,7 @@ case ${1:-} in
       (enter "$group" 2>/dev/null; isolated "$self" --inside "$@")
     else
       echo "private.sh: not possible here, running without" >&2
-      "$@"
+      timeout -k 10 "$CTRD_DEADLINE" "$@"
     fi
     ;;
 esac

@@ -28,8 +28,13 @@ static const struct plugin_need shim_needs[] = { { TYPE_EVENT, NULL }, { TYPE_ME
 static const struct plugin_need task_needs[] = { { TYPE_EVENT, NULL }, { TYPE_METADATA, NULL },
 	{ TYPE_SHIM, NULL }, { TYPE_WARNING, NULL }, { 0 } };
 static const struct plugin_need on_sandboxes[] = { { TYPE_SANDBOX_STORE, NULL }, { 0 } };
+static const struct plugin_need pods_needs[] = { { TYPE_RUNTIME, "task" }, { TYPE_EVENT, NULL },
+	{ 0 } };
+static const struct plugin_need controllers_needs[] = { { TYPE_SANDBOX, NULL },
+	{ TYPE_EVENT, NULL }, { 0 } };
 static const struct plugin_need on_streaming[] = { { TYPE_STREAMING, NULL }, { 0 } };
-static const struct plugin_need on_runtime[] = { { TYPE_RUNTIME, NULL }, { 0 } };
+static const struct plugin_need tasks_store_needs[] = { { TYPE_RUNTIME, NULL },
+	{ TYPE_METADATA, NULL }, { TYPE_DIFFER, NULL }, { 0 } };
 #define ON_SERVICE(name, id)                                                                   \
 	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
 ON_SERVICE(on_containers, "containers-service");
@@ -75,7 +80,8 @@ static const struct plugin_desc builtins[] = {
 			plugin_snapshots_store_fini, NULL },
 	{ TYPE_SHIM, "manager", shim_needs, plugin_shims_init, plugin_shims_fini, NULL },
 	{ TYPE_RUNTIME, "task", task_needs, plugin_tasks_init, plugin_tasks_fini, NULL },
-	{ TYPE_SERVICE, "tasks-service", on_runtime, plugin_task_store_init, NULL, NULL },
+	{ TYPE_SERVICE, "tasks-service", tasks_store_needs, plugin_task_store_init, NULL,
+			NULL },
 	{ TYPE_CONTAINER_MONITOR, "restart", restart_needs, plugin_restart_init,
 			plugin_restart_fini, NULL },
 	{ TYPE_GRPC, "containers", on_containers, plugin_containers_init, plugin_service_fini,
@@ -91,6 +97,10 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_GRPC, "leases", on_lease, plugin_leases_init, plugin_service_fini, NULL },
 	{ TYPE_GRPC, "namespaces", on_namespaces, plugin_namespaces_init, plugin_service_fini,
 			NULL },
+	{ TYPE_SANDBOX, "shim", pods_needs, plugin_sandbox_shim_init, plugin_sandbox_shim_fini,
+			NULL },
+	{ TYPE_GRPC, "sandbox-controllers", controllers_needs, plugin_controllers_init,
+			plugin_controllers_fini, NULL },
 	{ TYPE_GRPC, "sandboxes", on_sandboxes, plugin_sandboxes_init, plugin_service_fini,
 			NULL },
 	{ TYPE_GRPC, "snapshots", on_snapshots, plugin_snapshots_init, NULL, NULL },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The containerd program: reference 03 §4.1. */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 /* Before the first thread: the loop reads what is blocked, and nobody else may take it. */
 static void block_signals(void)
 {
-	static const int read_by_loop[] = { SIGTERM, SIGINT, SIGUSR1 };
+	static const int read_by_loop[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t set;
 
@@ -27,12 +28,24 @@ static void block_signals(void)
 	(void)sigaction(SIGHUP, &ignore, NULL);
 }
 
-static int serve(const struct daemon_flags *flags)
+/* Our path as it is now: an upgrade puts another file there. */
+static char *own_program(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n < 0 ? 0 : n] = '\0';
+	return n < 0 ? NULL : xstrdup(self);
+}
+
+static int serve(const struct daemon_flags *flags, char **argv)
 {
 	AUTO_DAEMON struct daemon d = DAEMON_INIT;
 	AUTO_ERR struct err err = { 0 };
 
 	block_signals();
+	d.argv = argv;
+	d.program = own_program();
 	if (daemon_boot(flags, &d, &err) < 0 || daemon_serve(&d, &err) < 0)
 		return command_fail(&err);
 	return 0;
@@ -46,6 +59,8 @@ static int run_command(const struct daemon_flags *flags, int argc, char **argv)
 		return command_oci_hook(argc - 1, argv + 1);
 	if (str_eq(argv[0], "publish"))
 		return command_publish(flags, argc - 1, argv + 1);
+	if (str_eq(argv[0], "verify"))
+		return command_verify(flags, argc - 1, argv + 1);
 	if (str_eq(argv[0], "help") || str_eq(argv[0], "h")) {
 		daemon_help();
 		return 0;
@@ -77,5 +92,5 @@ int main(int argc, char **argv)
 	}
 	if (rest < argc)
 		return run_command(&flags, argc - rest, argv + rest);
-	return serve(&flags);
+	return serve(&flags, argv);
 }

@@ -15,6 +15,9 @@
 struct config;
 struct daemon_flags;
 struct err;
+struct heritage;
+struct listeners;
+struct takeover;
 
 struct daemon {
 	int64_t start_ns; /* monotonic */
@@ -26,6 +29,13 @@ struct daemon {
 	bool is_stopping;
 	unsigned long stopper; /* thread that ends the plugins while the loop runs */
 	bool has_stopper;
+
+	/* What to start when another one is to take over; NULL: not known. */
+	char *program;
+	char *const *argv;	   /* of main() */
+	struct takeover *takeover; /* another one is taking over */
+	struct heritage *heritage; /* we are, until we serve */
+	struct listeners *listeners;
 };
 
 #define DAEMON_INIT                                                                            \
@@ -39,11 +49,21 @@ struct daemon {
 MAY_BLOCK MUST_USE int daemon_boot(
 		const struct daemon_flags *flags, struct daemon *d, struct err *err);
 
+/* The first step of it: configuration, flags, and where everything is. */
+MAY_BLOCK MUST_USE int daemon_load_config(
+		const struct daemon_flags *f, struct daemon *d, struct err *err);
+
 /* Serves until a signal or daemon_stop() ends it. The calling thread becomes the loop's. */
 MUST_USE int daemon_serve(struct daemon *d, struct err *err);
 
 /* Closes the sockets, cancels calls, ends plugins; daemon_serve() returns when all is done. */
 ON_LOOP void daemon_stop(struct daemon *d);
+
+/* The last part of it: no call is served any more. */
+ON_LOOP void daemon_end(struct daemon *d);
+
+/* Tells the service manager. */
+ANY_THREAD void daemon_notify(const char *state);
 
 /* What daemon_done() does about plugins that still run. */
 MAY_BLOCK void daemon_end_plugins(struct daemon *d);

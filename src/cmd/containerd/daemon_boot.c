@@ -17,8 +17,11 @@
 #include "base/version.h"
 #include "cmd/containerd/daemon.h"
 #include "cmd/containerd/daemon_flags.h"
+#include "cmd/containerd/heritage.h"
+#include "cmd/containerd/listeners.h"
 #include "cmd/containerd/plugins.h"
 #include "cmd/containerd/plugins_proxy.h"
+#include "cmd/containerd/takeover.h"
 #include "config/config.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
@@ -28,11 +31,12 @@
 #include "os/environment.h"
 #include "os/process.h"
 #include "plugin/plugin_set.h"
+#include "rpc/handover.h"
 #include "rpc/server.h"
 #include "text/toml.h"
 
 #define CALL_WORKERS  32
-#define DATA_WORKERS  8
+#define DATA_WORKERS  256
 #define QUEUE_WORKERS 4096
 
 /* --- configuration and log --- */
@@ -44,7 +48,7 @@ static char *absolute(const char *path)
 	return cwd == NULL ? xstrdup(path) : xasprintf("%s/%s", cwd, path);
 }
 
-static int load_config(struct daemon *d, const struct daemon_flags *f, struct err *err)
+int daemon_load_config(const struct daemon_flags *f, struct daemon *d, struct err *err)
 {
 	const char *path = str_or(f->config, CONFIG_DEFAULT_FILE);
 
@@ -175,12 +179,25 @@ static void set_oom_score(const struct daemon *d)
 static int join_cgroup(const struct daemon *d, struct err *err)
 {
 	const char *path = toml_text(toml_find(config_get(d->config, "cgroup"), "path"));
-	int rc = path[0] == '\0' ? 0 : cgroup_add_pid(path, getpid());
+	int rc = path[0] == '\0' ? 0 : cgroup_join(path, getpid());
 
 	return rc < 0 ? err_sys(err, -rc, "join cgroup %s", path) : 0;
 }
 
 /* --- the parts --- */
+
+/* Before anything of the daemon that we replace is touched. */
+static int find_heritage(struct daemon *d, const struct daemon_flags *flags, struct err *err)
+{
+	const struct toml_value *grpc = NULL;
+
+	if (config_section(d->config, TYPE_SERVER ".grpc", &grpc, err) < 0 ||
+			heritage_begin(flags->takeover, toml_text(toml_find(grpc, "address")),
+					d->state, &d->heritage, err) < 0)
+		return -1;
+	d->listeners = listeners_new(d->heritage);
+	return 0;
+}
 
 static int make_server(struct daemon *d, struct err *err)
 {
@@ -223,6 +240,7 @@ static int start_plugins(struct daemon *d, struct err *err)
 	d->host.config = d->config;
 	d->host.root = d->root;
 	d->host.state = d->state;
+	d->host.listeners = d->listeners;
 	d->host.plugins = plugin_set_new();
 	if (daemon_add_builtins(d->host.plugins, err) < 0 ||
 			proxies_add(d->host.plugins, d->host.loop, d->config, &d->proxies,
@@ -238,7 +256,7 @@ static int open_listener(struct daemon *d, const char *id, struct err *err)
 {
 	struct api_listener *l = plugin_set_find(d->host.plugins, TYPE_SERVER, id);
 
-	return l == NULL ? 0 : api_listener_open(l, err);
+	return l == NULL ? 0 : api_listener_open(l, d->listeners, err);
 }
 
 int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *err)
@@ -248,10 +266,10 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 
 	ASSERT_MAY_BLOCK();
 	d->start_ns = clock_mono_ns();
-	if (load_config(d, flags, err) < 0 || setup_log(d, flags, err) < 0)
+	if (daemon_load_config(flags, d, err) < 0 || setup_log(d, flags, err) < 0)
 		return -1;
 	log_notes(d->config, 0);
-	if (make_dirs(d, err) < 0 || lock_root(d, err) < 0)
+	if (make_dirs(d, err) < 0 || find_heritage(d, flags, err) < 0 || lock_root(d, err) < 0)
 		return -1;
 	clean_temp_mounts(d);
 	log_fields(NULL, LOG_INFO, version, "starting containerd");
@@ -262,12 +280,17 @@ int daemon_boot(const struct daemon_flags *flags, struct daemon *d, struct err *
 		return -1;
 	if (open_listener(d, "ttrpc", err) < 0 || open_listener(d, "grpc", err) < 0)
 		return -1;
-	return 0;
+	if (d->heritage == NULL)
+		return 0;
+	rpc_server_hold(d->host.server, RPC_HOLD_ALL);
+	return heritage_adopt(d->heritage, d->host.server, err);
 }
 
 void daemon_done(struct daemon *d)
 {
 	daemon_end_plugins(d);
+	takeover_free(d->takeover);
+	heritage_free(d->heritage);
 	plugin_set_free(d->host.plugins);
 	proxies_free(d->proxies);
 	rpc_server_free(d->host.server);
@@ -276,6 +299,8 @@ void daemon_done(struct daemon *d)
 	loop_free(d->host.loop);
 	metrics_free(d->host.metrics);
 	config_free(d->config);
+	listeners_free(d->listeners);
+	free(d->program);
 	free(d->root);
 	free(d->state);
 	if (d->lock >= 0)

@@ -15,6 +15,9 @@ MAY_BLOCK int command_publish(const struct daemon_flags *f, int argc, char **arg
 /* The same for "oci-hook"; comes back only with a failure. */
 MAY_BLOCK int command_oci_hook(int argc, char **argv);
 
+/* The same for "verify". */
+MAY_BLOCK int command_verify(const struct daemon_flags *f, int argc, char **argv);
+
 /* "containerd: <error>" on stderr; returns 1. */
 struct err;
 int command_fail(const struct err *err);

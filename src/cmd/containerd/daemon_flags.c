@@ -36,6 +36,8 @@ static const struct flag {
 			"directory of data that lasts" },
 	{ "state", 0, FLAG_TEXT, offsetof(struct daemon_flags, state),
 			"directory of data that ends with the machine's run" },
+	{ "takeover", 0, FLAG_SWITCH, offsetof(struct daemon_flags, takeover),
+			"replace the daemon that serves now, without a break" },
 	{ "help", 'h', FLAG_SWITCH, offsetof(struct daemon_flags, help), "show help" },
 	{ "version", 'v', FLAG_SWITCH, offsetof(struct daemon_flags, version),
 			"print the version" },
@@ -147,6 +149,7 @@ void daemon_help(void)
 	       "   oci-hook  run a program as an OCI hook, with the container's state filled "
 	       "in\n"
 	       "   publish   publish an event, as shims do\n"
+	       "   verify    look for damage in what is stored, while no daemon runs\n"
 	       "   help, h   show this text\n\n"
 	       "GLOBAL OPTIONS:\n");
 	print_flags();
@@ -194,6 +197,22 @@ void daemon_help_oci_hook(void)
 	       "   arguments and environment {{id}}, {{bundle}}, {{rootfs}}, {{pid}}, "
 	       "{{status}} and\n"
 	       "   {{annotation \"key\"}} are replaced.\n\n"
+	       "OPTIONS:\n"
+	       "   --help, -h  show help\n");
+}
+
+void daemon_help_verify(void)
+{
+	printf("NAME:\n"
+	       "   containerd verify - look for damage in what is stored\n\n"
+	       "USAGE:\n"
+	       "   containerd [--config value] [--root value] verify\n\n"
+	       "DESCRIPTION:\n"
+	       "   Reads every blob, the records of snapshots and their directories, and the "
+	       "metadata.\n"
+	       "   Prints one line for each damaged object; the status is then 1. Pulling or\n"
+	       "   importing an image again repairs its blobs. No daemon may be using the "
+	       "root.\n\n"
 	       "OPTIONS:\n"
 	       "   --help, -h  show help\n");
 }

@@ -14,6 +14,7 @@ struct daemon_flags {
 	const char *address;
 	const char *root;
 	const char *state;
+	bool takeover;
 	bool help;
 	bool version;
 };
@@ -27,3 +28,4 @@ void daemon_help(void);	       /* of containerd */
 void daemon_help_config(void); /* of containerd config */
 void daemon_help_publish(void);
 void daemon_help_oci_hook(void);
+void daemon_help_verify(void);

@@ -10,17 +10,20 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "cmd/containerd/daemon.h"
+#include "cmd/containerd/heritage.h"
 #include "cmd/containerd/plugins.h"
+#include "cmd/containerd/takeover.h"
 #include "loop/loop.h"
 #include "os/notify.h"
 #include "plugin/plugin_set.h"
+#include "rpc/handover.h"
 #include "rpc/server.h"
 
 /* Calls that are being answered get this long when the daemon ends; those that only wait are
  * cancelled at the end of it. */
 #define STOP_GRACE_MS 250
 
-static void tell_service_manager(const char *state)
+void daemon_notify(const char *state)
 {
 	int rc = notify_send(state);
 	const char *const fields[] = { "notified", rc > 0 ? "true" : "false", "state", state,
@@ -68,6 +71,16 @@ static void got_dump_signal(void *arg, int signo)
 	daemon_dump(arg);
 }
 
+static void got_takeover_signal(void *arg, int signo)
+{
+	takeover_begin(arg);
+}
+
+struct release {
+	struct loop_task task;
+	struct rpc_server *server;
+};
+
 static int watch_signals(struct daemon *d, struct err *err)
 {
 	struct loop *l = d->host.loop;
@@ -77,17 +90,42 @@ static int watch_signals(struct daemon *d, struct err *err)
 		rc = loop_signal(l, SIGINT, got_signal, d);
 	if (rc == 0)
 		rc = loop_signal(l, SIGUSR1, got_dump_signal, d);
+	if (rc == 0)
+		rc = loop_signal(l, SIGUSR2, got_takeover_signal, d);
 	return rc < 0 ? err_sys(err, -rc, "watch signals") : 0;
+}
+
+/* Runs on the loop, which handlers expect. */
+static void release_calls(struct loop_task *task)
+{
+	struct release *r = container_of(task, struct release, task);
+
+	rpc_server_hold(r->server, RPC_HOLD_NONE);
+}
+
+/* From the word on we are the daemon, and the other one is not. */
+static int replace_other(struct daemon *d, struct release *r, struct err *err)
+{
+	if (d->heritage == NULL)
+		return 0;
+	if (heritage_confirm(d->heritage, err) < 0)
+		return -1;
+	heritage_free(take_ptr(d->heritage));
+	r->task.run = release_calls;
+	r->server = d->host.server;
+	loop_post(d->host.loop, &r->task);
+	return 0;
 }
 
 int daemon_serve(struct daemon *d, struct err *err)
 {
+	struct release release;
 	int64_t took;
 
 	if (watch_signals(d, err) < 0 || serve(d, "ttrpc", err) < 0 ||
-			serve(d, "grpc", err) < 0)
+			serve(d, "grpc", err) < 0 || replace_other(d, &release, err) < 0)
 		return -1;
-	tell_service_manager("READY=1");
+	daemon_notify("READY=1");
 	took = clock_mono_ns() - d->start_ns;
 	log_info(NULL, "containerd successfully booted in %lld.%06llds",
 			(long long)(took / NS_PER_S), (long long)(took % NS_PER_S / NS_PER_US));
@@ -120,9 +158,14 @@ static void start_stopper(struct daemon *d)
 	loop_stop(d->host.loop);
 }
 
+void daemon_end(struct daemon *d)
+{
+	start_stopper(d);
+}
+
 static void server_stopped(void *arg)
 {
-	start_stopper(arg);
+	daemon_end(arg);
 }
 
 void daemon_end_plugins(struct daemon *d)
@@ -146,10 +189,10 @@ static void unlink_socket(struct daemon *d, const char *id)
 void daemon_stop(struct daemon *d)
 {
 	ASSERT_LOOP();
-	if (d->is_stopping)
+	if (d->is_stopping || !takeover_give_way(d))
 		return;
 	d->is_stopping = true;
-	tell_service_manager("STOPPING=1");
+	daemon_notify("STOPPING=1");
 	unlink_socket(d, "grpc");
 	unlink_socket(d, "ttrpc");
 	rpc_server_stop(d->host.server, STOP_GRACE_MS, server_stopped, d);

@@ -31,12 +31,14 @@ struct http_server {
 	struct loop_watch *watch;
 	struct list conns;
 	size_t count;
-	bool is_closing;
+	bool is_closing, is_paused;
 	struct loop_task close;
 
 	struct mutex lock;
 	struct cond changed;
 	bool is_done;
+	bool is_switched; /* the loop knows is_paused */
+	struct loop_task pause;
 };
 
 /* Everything but the page is the loop's. */
@@ -59,7 +61,7 @@ struct conn {
 
 static void watch_listener(struct http_server *s)
 {
-	loop_watch_set(s->watch, s->count < MAX_CONNECTIONS ? LOOP_READ : 0);
+	loop_watch_set(s->watch, s->count < MAX_CONNECTIONS && !s->is_paused ? LOOP_READ : 0);
 }
 
 static void tell_done(struct http_server *s)
@@ -275,6 +277,32 @@ static void close_server(struct loop_task *task)
 		tell_done(s);
 }
 
+static void switch_pause(struct loop_task *task)
+{
+	struct http_server *s = container_of(task, struct http_server, pause);
+
+	s->is_paused = !s->is_paused;
+	watch_listener(s);
+	LOCKED(&s->lock);
+	s->is_switched = true;
+	cond_broadcast(&s->changed);
+}
+
+void http_server_pause(struct http_server *s, bool on)
+{
+	ASSERT_MAY_BLOCK();
+	if (s->is_paused == on)
+		return;
+	mutex_lock(&s->lock);
+	s->is_switched = false;
+	mutex_unlock(&s->lock);
+	loop_post(s->loop, &s->pause);
+	mutex_lock(&s->lock);
+	while (!s->is_switched)
+		cond_wait(&s->changed, &s->lock);
+	mutex_unlock(&s->lock);
+}
+
 struct http_server *http_server_new(struct loop *loop, struct pool *pool, int own_listener,
 		http_page page, void *arg)
 {
@@ -286,6 +314,7 @@ struct http_server *http_server_new(struct loop *loop, struct pool *pool, int ow
 	s->arg = arg;
 	s->listener = own_listener;
 	s->close.run = close_server;
+	s->pause.run = switch_pause;
 	list_init(&s->conns);
 	mutex_init(&s->lock, RANK_metrics);
 	cond_init(&s->changed);

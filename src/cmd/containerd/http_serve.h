@@ -22,4 +22,7 @@ typedef const char *(*http_page)(void *arg, const char *path, struct buf *body);
 ON_LOOP MUST_USE struct http_server *http_server_new(struct loop *loop, struct pool *pool,
 		int own_listener, http_page page, void *arg);
 /* Ends connections and waits for pages being made. The loop must run. NULL is fine. */
-MAY_BLOCK void http_server_free(struct http_server *s);
+MAY_BLOCK /* Accepts nothing while paused. */
+		MAY_BLOCK void
+		http_server_pause(struct http_server *s, bool on);
+void http_server_free(struct http_server *s);

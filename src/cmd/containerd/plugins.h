@@ -62,7 +62,8 @@ struct api_listener {
 plugin_init plugin_grpc_init;
 plugin_init plugin_ttrpc_init;
 plugin_fini plugin_listener_fini;
-MAY_BLOCK MUST_USE int api_listener_open(struct api_listener *l, struct err *err);
+MAY_BLOCK MUST_USE int api_listener_open(
+		struct api_listener *l, struct listeners *listeners, struct err *err);
 
 /* plugins_services.c */
 plugin_init plugin_version_init;
@@ -117,6 +118,12 @@ plugin_init plugin_tasks_init;
 plugin_fini plugin_tasks_fini;
 plugin_init plugin_task_store_init;
 plugin_init plugin_tasks_service_init;
+
+/* plugins_sandbox.c. Instances of TYPE_SANDBOX: struct sandbox_controller. */
+plugin_init plugin_sandbox_shim_init;
+plugin_fini plugin_sandbox_shim_fini;
+plugin_init plugin_controllers_init;
+plugin_fini plugin_controllers_fini;
 
 /* plugins_debug.c */
 plugin_init plugin_debug_init;

@@ -17,10 +17,9 @@
 #include "base/str.h"
 #include "cmd/containerd/daemon.h"
 #include "cmd/containerd/http_serve.h"
+#include "cmd/containerd/listeners.h"
 #include "cmd/containerd/plugins.h"
 #include "loop/loop.h"
-#include "os/api_socket.h"
-#include "os/tcp_listen.h"
 #include "rpc/server.h"
 #include "text/json_out.h"
 #include "text/toml.h"
@@ -30,6 +29,7 @@ struct debug_plugin {
 	struct http_server *http;
 	char *socket; /* NULL: TCP */
 	int64_t start_ns;
+	bool is_given; /* to a successor */
 };
 
 /* --- asking the loop --- */
@@ -139,13 +139,33 @@ static const char *page(void *arg, const char *path, struct buf *body)
 
 /* --- the plugin --- */
 
-static int open_listener(const struct toml_value *config, const char *address)
+static int open_listener(
+		struct listeners *all, const struct toml_value *config, const char *address)
 {
-	if (address[0] != '/')
-		return tcp_listen(address);
-	return api_socket_listen(address, (uid_t)toml_int(toml_find(config, "uid")),
+	return listeners_open(all, "debug", address, (uid_t)toml_int(toml_find(config, "uid")),
 			(gid_t)toml_int(toml_find(config, "gid")));
 }
+
+/* The socket's name is the successor's from now on. */
+static int suspend(void *arg, struct err *err)
+{
+	struct debug_plugin *d = arg;
+
+	http_server_pause(d->http, true);
+	d->is_given = true;
+	return 0;
+}
+
+static int resume(void *arg, struct err *err)
+{
+	struct debug_plugin *d = arg;
+
+	http_server_pause(d->http, false);
+	d->is_given = false;
+	return 0;
+}
+
+static const struct plugin_pause pause_ops = { .suspend = suspend, .resume = resume };
 
 int plugin_debug_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
@@ -157,7 +177,7 @@ int plugin_debug_init(struct plugin_env *env, void **ret_instance, struct err *e
 
 	if (str_is_empty(address))
 		return plugin_skip(env, err, "no debug address configured");
-	fd = open_listener(config, address);
+	fd = open_listener(host->listeners, config, address);
 	if (fd < 0)
 		return err_sys(err, -fd, "failed to get listener for debug endpoint: %s",
 				address);
@@ -166,6 +186,7 @@ int plugin_debug_init(struct plugin_env *env, void **ret_instance, struct err *e
 	d->start_ns = clock_mono_ns();
 	d->socket = address[0] == '/' ? xstrdup(address) : NULL;
 	d->http = http_server_new(host->loop, host->data, fd, page, d);
+	plugin_on_pause(env, &pause_ops, d);
 	*ret_instance = d;
 	return 0;
 }
@@ -175,7 +196,7 @@ void plugin_debug_fini(void *instance)
 	struct debug_plugin *d = instance;
 
 	http_server_free(d->http);
-	if (d->socket != NULL)
+	if (d->socket != NULL && !d->is_given)
 		(void)unlink(d->socket);
 	free(d->socket);
 	free(d);

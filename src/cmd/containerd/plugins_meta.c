@@ -13,6 +13,7 @@
 #include "core/gc.h"
 #include "events/events.h"
 #include "gc/gc_scheduler.h"
+#include "kv/kv.h"
 #include "meta/meta.h"
 #include "metrics/metrics.h"
 #include "rpc/server.h"
@@ -44,6 +45,10 @@ int plugin_content_init(struct plugin_env *env, void **ret_instance, struct err 
 	if (plugin_make_dir(plugin_root(env), 0700, err) < 0 ||
 			content_local_new(&options, &store, err) < 0)
 		return -1;
+	if (content_local_clean(store, err) < 0) {
+		content_local_free(store);
+		return -1;
+	}
 	*ret_instance = store;
 	return 0;
 }
@@ -85,6 +90,21 @@ static int read_policy(struct plugin_env *env, struct meta_options *options, str
 	return 0;
 }
 
+static int suspend_meta(void *m, struct err *err)
+{
+	return kv_suspend(meta_kv(m), err);
+}
+
+static int resume_meta(void *m, struct err *err)
+{
+	return kv_resume(meta_kv(m), err);
+}
+
+static const struct plugin_pause meta_pause = {
+	.suspend = suspend_meta,
+	.resume = resume_meta,
+};
+
 int plugin_metadata_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	AUTO_FREE char *path = xasprintf("%s/metadata.mdb", plugin_root(env));
@@ -104,6 +124,7 @@ int plugin_metadata_init(struct plugin_env *env, void **ret_instance, struct err
 	if (plugin_make_dir(plugin_root(env), 0700, err) < 0 ||
 			meta_open(path, &options, &m, err) < 0)
 		return -1;
+	plugin_on_pause(env, &meta_pause, m);
 	*ret_instance = m;
 	return 0;
 }
@@ -164,6 +185,28 @@ static void export_config(struct plugin_env *env, const struct gc_config *c)
 	plugin_export(env, "ScheduleDelay", text);
 }
 
+static int quiesce_gc(void *arg, int64_t mono_deadline_ns, struct err *err)
+{
+	struct gc_plugin *gc = arg;
+
+	if (!gc_scheduler_pause(gc->scheduler, mono_deadline_ns))
+		return err_set(err, ERR_UNAVAILABLE, "a collection is under way");
+	return 0;
+}
+
+static int resume_gc(void *arg, struct err *err)
+{
+	struct gc_plugin *gc = arg;
+
+	gc_scheduler_resume(gc->scheduler);
+	return 0;
+}
+
+static const struct plugin_pause gc_pause = {
+	.quiesce = quiesce_gc,
+	.resume = resume_gc,
+};
+
 int plugin_gc_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct toml_value *config = plugin_config(env);
@@ -185,6 +228,7 @@ int plugin_gc_init(struct plugin_env *env, void **ret_instance, struct err *err)
 	gc->scheduler = gc_scheduler_new(&c, &gc->counting);
 	meta_set_scheduler(m, gc->scheduler);
 	export_config(env, gc_scheduler_config(gc->scheduler));
+	plugin_on_pause(env, &gc_pause, gc);
 	*ret_instance = gc;
 	return 0;
 }

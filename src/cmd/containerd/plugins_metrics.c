@@ -16,12 +16,12 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "cmd/containerd/http_serve.h"
+#include "cmd/containerd/listeners.h"
 #include "cmd/containerd/metrics_tasks.h"
 #include "cmd/containerd/plugins.h"
 #include "config/config.h"
 #include "metrics/metrics.h"
 #include "os/fs.h"
-#include "os/tcp_listen.h"
 #include "rpc/server.h"
 #include "text/toml.h"
 
@@ -144,6 +144,20 @@ static void find_tasks(struct plugin_env *env, struct metrics_plugin *p)
 		p->tasks = NULL;
 }
 
+static int suspend(void *arg, struct err *err)
+{
+	http_server_pause(((struct metrics_plugin *)arg)->http, true);
+	return 0;
+}
+
+static int resume(void *arg, struct err *err)
+{
+	http_server_pause(((struct metrics_plugin *)arg)->http, false);
+	return 0;
+}
+
+static const struct plugin_pause pause_ops = { .suspend = suspend, .resume = resume };
+
 int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct plugin_host *host = plugin_host(env);
@@ -153,7 +167,7 @@ int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err 
 
 	if (str_is_empty(address))
 		return plugin_skip(env, err, "no metrics address configured");
-	fd = tcp_listen(address);
+	fd = listeners_open(host->listeners, "metrics", address, 0, 0);
 	if (fd < 0)
 		return err_sys(err, -fd, "failed to get listener for metrics endpoint: %s",
 				address);
@@ -166,6 +180,7 @@ int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err 
 	find_tasks(env, p);
 	rpc_server_observe(host->server, count_call, p);
 	p->http = http_server_new(host->loop, host->data, fd, page, p);
+	plugin_on_pause(env, &pause_ops, p);
 	*ret_instance = p;
 	return 0;
 }

@@ -40,6 +40,21 @@ static int restart_stores(struct plugin_env *env, struct restart_options *o, str
 	return 0;
 }
 
+static int quiesce(void *arg, int64_t mono_deadline_ns, struct err *err)
+{
+	if (!restart_monitor_pause(arg, mono_deadline_ns))
+		return err_set(err, ERR_UNAVAILABLE, "containers are being restarted");
+	return 0;
+}
+
+static int resume(void *arg, struct err *err)
+{
+	restart_monitor_resume(arg);
+	return 0;
+}
+
+static const struct plugin_pause pause_ops = { .quiesce = quiesce, .resume = resume };
+
 int plugin_restart_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	static const char *const policies[] = { "no", "always", "on-failure",
@@ -52,6 +67,7 @@ int plugin_restart_init(struct plugin_env *env, void **ret_instance, struct err 
 	o.interval_ns = config_duration_ns(plugin_config(env), "interval");
 	if (restart_stores(env, &o, err) < 0 || restart_monitor_new(&o, &m, err) < 0)
 		return -1;
+	plugin_on_pause(env, &pause_ops, m);
 	*ret_instance = m;
 	return 0;
 }

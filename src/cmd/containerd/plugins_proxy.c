@@ -13,11 +13,13 @@
 #include "config/config.h"
 #include "core/content.h"
 #include "core/diff.h"
+#include "core/sandbox_controller.h"
 #include "core/snapshot.h"
 #include "plugin/plugin_set.h"
 #include "proxy/proxy_content.h"
 #include "proxy/proxy_diff.h"
 #include "proxy/proxy_link.h"
+#include "proxy/proxy_sandbox.h"
 #include "proxy/proxy_snapshots.h"
 #include "text/toml.h"
 
@@ -83,6 +85,8 @@ static int proxy_init(struct plugin_env *env, void **ret_instance, struct err *e
 		*ret_instance = proxy_snapshotter_new(link, row->desc.id, pool);
 	else if (str_eq(row->desc.type, TYPE_CONTENT))
 		*ret_instance = proxy_content_new(link, pool);
+	else if (str_eq(row->desc.type, TYPE_SANDBOX))
+		*ret_instance = proxy_sandbox_new(link, row->desc.id, pool);
 	else
 		*ret_instance = proxy_differ_new(link, pool);
 	return 0;
@@ -106,6 +110,15 @@ static void content_fini(void *instance)
 	pool_free(pool);
 }
 
+static void controller_fini(void *instance)
+{
+	struct sandbox_controller *c = instance;
+	struct pool *pool = c->pool;
+
+	sandbox_controller_free(c);
+	pool_free(pool);
+}
+
 static void differ_fini(void *instance)
 {
 	struct differ *d = instance;
@@ -121,6 +134,7 @@ static const struct proxy_kind {
 } kinds[] = {
 	{ "snapshot", TYPE_SNAPSHOTTER, snapshotter_fini },
 	{ "content", TYPE_CONTENT, content_fini },
+	{ "sandbox", TYPE_SANDBOX, controller_fini },
 	{ "diff", TYPE_DIFFER, differ_fini },
 };
 

@@ -66,6 +66,32 @@ static void show(struct plugin_env *env)
 		plugin_add_platform(env, *p);
 }
 
+/* Clean-up that takes its time is done again by whoever loads. */
+static int quiesce(void *rt, int64_t mono_deadline_ns, struct err *err)
+{
+	if (!runtime_settle(rt, mono_deadline_ns))
+		log_warn(NULL, "clean-up after tasks is left to the next daemon");
+	return 0;
+}
+
+static int suspend(void *rt, struct err *err)
+{
+	runtime_set_passive(rt, true);
+	return 0;
+}
+
+static int resume(void *rt, struct err *err)
+{
+	runtime_set_passive(rt, false);
+	return 0;
+}
+
+static const struct plugin_pause pause_ops = {
+	.quiesce = quiesce,
+	.suspend = suspend,
+	.resume = resume,
+};
+
 int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct plugin_host *host = plugin_host(env);
@@ -81,6 +107,7 @@ int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *e
 		return -1;
 	shims = manager;
 	options.containers = meta_containers(metadata);
+	options.sandboxes = meta_sandboxes(metadata);
 	options.events = events;
 	options.state_dir = plugin_state(env);
 	options.root_dir = plugin_root(env);
@@ -94,6 +121,7 @@ int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *e
 	if (runtime_new(&options, &rt, err) < 0)
 		return -1;
 	runtime_load(rt);
+	plugin_on_pause(env, &pause_ops, rt);
 	*ret_instance = rt;
 	return 0;
 }
@@ -105,10 +133,15 @@ void plugin_tasks_fini(void *instance)
 
 int plugin_task_store_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
-	void *rt = NULL;
+	AUTO_ERR struct err ignored = { 0 };
+	void *rt = NULL, *metadata = NULL, *differ = NULL;
 
-	if (plugin_get(env, TYPE_RUNTIME, "task", &rt, err) < 0)
+	if (plugin_get(env, TYPE_RUNTIME, "task", &rt, err) < 0 ||
+			plugin_get(env, TYPE_METADATA, NULL, &metadata, err) < 0)
 		return -1;
+	/* For checkpoints only, so it may be missing. */
+	if (plugin_get(env, TYPE_DIFFER, "walking", &differ, &ignored) == 0)
+		runtime_use_content(rt, meta_content(metadata), differ);
 	*ret_instance = runtime_tasks(rt);
 	return 0;
 }

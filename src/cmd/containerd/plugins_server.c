@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cmd/containerd/listeners.h"
 #include "cmd/containerd/plugins.h"
-#include "os/api_socket.h"
 #include "text/toml.h"
 
 static struct api_listener *listener_new(const struct toml_value *config, bool is_ttrpc)
@@ -43,9 +43,10 @@ int plugin_ttrpc_init(struct plugin_env *env, void **ret_instance, struct err *e
 	return 0;
 }
 
-int api_listener_open(struct api_listener *l, struct err *err)
+int api_listener_open(struct api_listener *l, struct listeners *listeners, struct err *err)
 {
-	int fd = api_socket_listen(l->address, l->uid, l->gid);
+	int fd = listeners_open(
+			listeners, l->is_ttrpc ? "ttrpc" : "grpc", l->address, l->uid, l->gid);
 
 	if (fd < 0)
 		return err_sys(err, -fd,

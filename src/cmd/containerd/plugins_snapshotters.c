@@ -23,6 +23,21 @@ static const char *begin(struct plugin_env *env)
 	return root;
 }
 
+static int suspend_store(void *store, struct err *err)
+{
+	return snap_store_kv_suspend(store, err);
+}
+
+static int resume_store(void *store, struct err *err)
+{
+	return snap_store_kv_resume(store, err);
+}
+
+static const struct plugin_pause store_pause = {
+	.suspend = suspend_store,
+	.resume = resume_store,
+};
+
 int plugin_overlay_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct toml_value *config = plugin_config(env);
@@ -41,7 +56,7 @@ int plugin_overlay_init(struct plugin_env *env, void **ret_instance, struct err 
 	if (snap_store_kv_open(options.root, false, &store, err) < 0 ||
 			snap_overlay_new(&options, store, &s, err) < 0)
 		return -1;
-	take_ptr(store);
+	plugin_on_pause(env, &store_pause, take_ptr(store));
 	capabilities = snap_overlay_capabilities(s);
 	for (size_t i = 0; i < strv_len(capabilities); i++)
 		plugin_add_capability(env, capabilities[i]);
@@ -58,7 +73,7 @@ int plugin_native_init(struct plugin_env *env, void **ret_instance, struct err *
 	if (snap_store_kv_open(options.root, false, &store, err) < 0 ||
 			snap_native_new(&options, store, &s, err) < 0)
 		return -1;
-	take_ptr(store);
+	plugin_on_pause(env, &store_pause, take_ptr(store));
 	*ret_instance = s;
 	return 0;
 }

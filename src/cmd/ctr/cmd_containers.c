@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -71,25 +70,6 @@ static int run_create(struct cx *cx)
 }
 
 /* --- info --------------------------------------------------------------------------------- */
-
-static struct jnode *any_node(const struct ctrd_any *any)
-{
-	struct jnode *n;
-	size_t size = 0;
-	const void *value = ctrd_any_value(any, &size);
-
-	if (any == NULL)
-		return jnode_text(NULL);
-	n = jnode_object();
-	if (ctrd_any_type(any)[0] != '\0')
-		jnode_set_str(n, "type_url", ctrd_any_type(any));
-	if (size > 0) {
-		AUTO_FREE char *text = base64_encode(value, size, BASE64_PADDED);
-
-		jnode_set_str(n, "value", text);
-	}
-	return n;
-}
 
 static struct jnode *extensions_node(const struct ctrd_container *c)
 {

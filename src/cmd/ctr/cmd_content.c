@@ -348,5 +348,8 @@ const struct command content_commands[] = {
 			.args = "<digest> [<label>=<value> ...]",
 			.run = run_label },
 	{ .names = "prune", .help = "make content dispensable", .commands = prune_commands },
+	{ .names = "verify",
+			.help = "look for damage in blobs and snapshots of all namespaces",
+			.run = run_content_verify },
 	{ 0 },
 };

@@ -140,5 +140,5 @@ MUST_USE int apply_late_flags(const struct cx *cx, struct ctrd_spec *spec,
 		const struct ctrd_rootfs *rootfs, char *const *command);
 void apply_label_annotations(const struct cx *cx, struct ctrd_spec *spec);
 
-/* A whole file; the failure is printed. */
-MUST_USE int read_whole_file(const char *name, char **ret_text);
+/* A whole file; the failure is printed, after the context. */
+MUST_USE int read_whole_file(const char *context, const char *name, char **ret_text);

@@ -182,7 +182,7 @@ static int apply_config(struct creation *c)
 	args_type *args = c->cx->args;
 	AUTO_FREE char *text = NULL;
 	struct ctrd_error *error = NULL;
-	int status = read_whole_file(args->config, &text);
+	int status = read_whole_file("", args->config, &text);
 
 	if (status != 0)
 		return status;

@@ -21,14 +21,14 @@
 
 typedef const struct run_args args_type;
 
-int read_whole_file(const char *name, char **ret_text)
+int read_whole_file(const char *context, const char *name, char **ret_text)
 {
 	AUTO_BUF struct buf b = { .limit = MAX_FILE };
 	AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
 	int rc = fd < 0 ? -errno : io_read_all(fd, &b);
 
 	if (rc < 0)
-		return out_fail("open %s: %s", name, errno_text(-rc));
+		return out_fail("%sopen %s: %s", context, name, errno_text(-rc));
 	*ret_text = buf_take_str(&b);
 	return 0;
 }
@@ -39,7 +39,7 @@ static int add_env_file(const char *name, struct ctrd_spec *spec)
 {
 	AUTO_FREE char *text = NULL;
 	AUTO_STRV char **lines = NULL;
-	int status = read_whole_file(name, &text);
+	int status = read_whole_file("", name, &text);
 	size_t n;
 
 	if (status != 0)
@@ -107,7 +107,7 @@ static int apply_seccomp(args_type *args, struct ctrd_spec *spec)
 								      "seccomp-profile");
 	if (str_is_empty(args->seccomp_profile))
 		return out_fail("the default seccomp profile: not implemented");
-	status = read_whole_file(args->seccomp_profile, &profile);
+	status = read_whole_file("", args->seccomp_profile, &profile);
 	if (status != 0)
 		return status;
 	if (ctrd_spec_set_seccomp(spec, profile, strlen(profile), &error) < 0)

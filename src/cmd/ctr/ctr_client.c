@@ -36,7 +36,7 @@ static void warn_deprecations(struct ctrd_client *client)
 				ctrd_server_deprecation_text(server, i));
 }
 
-int cx_connect(const struct cx *cx, struct ctrd_client **ret_client)
+int cx_connect_ns(const struct cx *cx, const char *ns, struct ctrd_client **ret_client)
 {
 	const struct ctr_args *args = cx_top(cx)->args;
 	struct ctrd_client_options options = CTRD_CLIENT_OPTIONS_INIT;
@@ -47,12 +47,21 @@ int cx_connect(const struct cx *cx, struct ctrd_client **ret_client)
 		return out_fail("cannot access socket %s: stat %s: %s", args->address,
 				args->address, errno_text(errno));
 	options.address = args->address;
-	options.ns = args->ns;
+	options.ns = ns;
 	/* Rounded up: a deadline that is asked for must not become none. */
 	options.timeout_ms = (args->timeout_ns + NS_PER_MS - 1) / NS_PER_MS;
 	options.connect_timeout_ms = (args->connect_timeout_ns + NS_PER_MS - 1) / NS_PER_MS;
 	if (ctrd_client_open(&options, ret_client, &error) < 0)
 		return out_error(error);
-	warn_deprecations(*ret_client);
 	return 0;
+}
+
+int cx_connect(const struct cx *cx, struct ctrd_client **ret_client)
+{
+	const struct ctr_args *args = cx_top(cx)->args;
+	int status = cx_connect_ns(cx, args->ns, ret_client);
+
+	if (status == 0)
+		warn_deprecations(*ret_client);
+	return status;
 }

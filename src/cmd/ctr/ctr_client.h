@@ -22,6 +22,10 @@ struct ctr_args {
  * printed: 0, or the exit status. */
 MUST_USE int cx_connect(const struct cx *cx, struct ctrd_client **ret_client);
 
+/* The same in another namespace, without a word about warnings. */
+MUST_USE int cx_connect_ns(
+		const struct cx *cx, const char *ns, struct ctrd_client **ret_client);
+
 DEFINE_AUTO(struct ctrd_client *, ctrd_client_close)
 DEFINE_AUTO(struct ctrd_labels *, ctrd_labels_free)
 DEFINE_AUTO(struct ctrd_image *, ctrd_image_free)
@@ -31,6 +35,8 @@ DEFINE_AUTO(struct ctrd_blobs *, ctrd_blobs_free)
 DEFINE_AUTO(struct ctrd_ingests *, ctrd_ingests_free)
 DEFINE_AUTO(struct ctrd_reader *, ctrd_reader_close)
 DEFINE_AUTO(struct ctrd_writer *, ctrd_writer_close)
+DEFINE_AUTO(struct ctrd_sandbox *, ctrd_sandbox_free)
+DEFINE_AUTO(struct ctrd_sandboxes *, ctrd_sandboxes_free)
 DEFINE_AUTO(struct ctrd_snapshot *, ctrd_snapshot_free)
 DEFINE_AUTO(struct ctrd_snapshots *, ctrd_snapshots_free)
 DEFINE_AUTO(struct ctrd_mounts *, ctrd_mounts_free)

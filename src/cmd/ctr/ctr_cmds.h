@@ -12,12 +12,14 @@ extern const struct command leases_commands[];
 extern const struct command namespaces_commands[];
 extern const struct command oci_commands[];
 extern const struct command plugins_commands[];
+extern const struct command sandboxes_commands[];
 extern const struct command snapshots_commands[];
 extern const struct command tasks_commands[];
 
 extern const struct flag run_flags[];
 extern const struct flag snapshots_flags[];
 
+int run_content_verify(struct cx *cx);
 int run_events(struct cx *cx);
 int run_server_info(struct cx *cx);
 int run_run(struct cx *cx);

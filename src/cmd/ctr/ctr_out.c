@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -218,4 +219,23 @@ void json_time_text(int64_t ns, char out[GO_TIME_SIZE])
 	}
 	clock_format_short(ns, text);
 	snprintf(out, GO_TIME_SIZE, "%s", text);
+}
+
+struct jnode *any_node(const struct ctrd_any *any)
+{
+	struct jnode *n;
+	size_t size = 0;
+	const void *value = ctrd_any_value(any, &size);
+
+	if (any == NULL)
+		return jnode_text(NULL);
+	n = jnode_object();
+	if (ctrd_any_type(any)[0] != '\0')
+		jnode_set_str(n, "type_url", ctrd_any_type(any));
+	if (size > 0) {
+		AUTO_FREE char *text = base64_encode(value, size, BASE64_PADDED);
+
+		jnode_set_str(n, "value", text);
+	}
+	return n;
 }

@@ -46,6 +46,8 @@ MUST_USE char *labels_cell(const struct ctrd_labels *labels);
 /* "k=v" arguments; without '=' the value is "missing". Owned. */
 MUST_USE struct ctrd_labels *labels_of_args(char *const *args, const char *missing);
 MUST_USE struct jnode *labels_node(const struct ctrd_labels *labels); /* NULL if empty */
+/* The members "type_url" and "value"; null for NULL. */
+MUST_USE struct jnode *any_node(const struct ctrd_any *any);
 
 /* As Go's time.Time prints itself in UTC: "2026-11-20 23:21:06.78 +0000 UTC". */
 #define GO_TIME_SIZE 64

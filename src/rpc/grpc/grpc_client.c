@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calling side of a gRPC connection. */
+#include "rpc/grpc/grpc_client_priv.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,12 +12,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "rpc/channel_priv.h"
+#include "rpc/grpc/grpc_alive_priv.h"
 #include "rpc/grpc/grpc_h2_priv.h"
 #include "rpc/grpc/grpc_text_priv.h"
 #include "rpc/rpc_sock_priv.h"
 
 #define MAX_RECV_MESSAGE ((size_t)16 << 20)
 #define MAX_HEADERS	 ((size_t)256 * 1024)
+/* While calls wait. Go's servers end connections that ask more often than every five minutes
+ * (reference 01 §2.3). */
+#define KEEPALIVE_MS	     (6 * 60 * 1000)
+#define KEEPALIVE_TIMEOUT_MS (20 * 1000)
 
 struct grpc_out {
 	struct h2_stream h2; /* first */
@@ -31,7 +37,9 @@ struct grpc_out {
 struct grpc_client {
 	struct channel channel; /* first */
 	struct h2_conn h2;
-	bool going; /* the peer sent GOAWAY */
+	struct grpc_alive alive;
+	bool going;  /* the peer sent GOAWAY */
+	bool silent; /* and is given up */
 };
 
 static struct grpc_client *client_of(const struct channel *c)
@@ -141,12 +149,48 @@ static int32_t submit(struct grpc_client *c, struct grpc_out *o, const struct rp
 	return nghttp2_submit_request(c->h2.session, NULL, nv, n, &provider, o);
 }
 
+static bool has_calls(void *conn)
+{
+	struct grpc_client *c = conn;
+
+	return !list_is_empty(&c->channel.streams);
+}
+
+static void kick(void *conn)
+{
+	struct grpc_client *c = conn;
+
+	rpc_sock_kick(c->channel.sock);
+}
+
+static void lost(void *conn)
+{
+	struct grpc_client *c = conn;
+
+	c->silent = true;
+	channel_fail(&c->channel);
+}
+
+static const struct grpc_alive_ops alive_ops = {
+	.is_wanted = has_calls,
+	.kick = kick,
+	.lost = lost,
+};
+
+static void watch_peer(struct grpc_client *c)
+{
+	if (c->alive.timer == NULL)
+		grpc_alive_init(&c->alive, c->channel.loop, &c->h2, &alive_ops, c);
+	grpc_alive_wake(&c->alive);
+}
+
 static void op_start(struct channel *channel, struct rpc_stream *s)
 {
 	struct grpc_client *c = client_of(channel);
 	struct grpc_out *o = xzalloc(sizeof(*o));
 	int32_t id = -1;
 
+	watch_peer(c);
 	o->client = c;
 	o->stream = s;
 	o->h2.pipe = &s->pipe;
@@ -183,9 +227,12 @@ static void op_forget(struct channel *channel, struct rpc_stream *s)
 
 static void op_gone(const struct channel *channel, struct err *err)
 {
-	err_plain(err, ERR_UNAVAILABLE,
-			client_of(channel)->going ? "the server is going away"
-						  : "error reading from server: EOF");
+	const struct grpc_client *c = client_of(channel);
+
+	err_plain(err, ERR_UNAVAILABLE, "%s",
+			c->silent  ? "keepalive ping failed to receive ACK within timeout"
+			: c->going ? "the server is going away"
+				   : "error reading from server: EOF");
 }
 
 static void op_free(struct channel *channel)
@@ -408,6 +455,7 @@ static bool sock_input(void *proto, const void *data, size_t size)
 {
 	struct grpc_client *c = proto;
 
+	grpc_alive_heard(&c->alive);
 	return h2_input(&c->h2, data, size);
 }
 
@@ -435,6 +483,7 @@ static void sock_closed(void *proto)
 {
 	struct grpc_client *c = proto;
 
+	grpc_alive_done(&c->alive);
 	while (!list_is_empty(&c->h2.streams))
 		out_free(list_first(&c->h2.streams, struct grpc_out, h2.node));
 	channel_on_closed(proto);
@@ -490,6 +539,14 @@ static void greet(const struct grpc_client *c)
 			c->h2.session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW);
 }
 
+void grpc_client_keepalive(struct channel *channel, int64_t silence_ms, int64_t timeout_ms)
+{
+	struct grpc_client *c = client_of(channel);
+
+	c->alive.silence_ms = silence_ms;
+	c->alive.timeout_ms = timeout_ms;
+}
+
 struct channel *channel_adopt_grpc(struct loop *loop, int own_fd)
 {
 	struct grpc_client *c = xzalloc(sizeof(*c));
@@ -497,6 +554,7 @@ struct channel *channel_adopt_grpc(struct loop *loop, int own_fd)
 	h2_init(&c->h2);
 	c->h2.session = new_session(c);
 	greet(c);
+	grpc_client_keepalive(&c->channel, KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS);
 	channel_init(&c->channel, &ops, loop, own_fd);
 	return &c->channel;
 }

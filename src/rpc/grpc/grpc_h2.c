@@ -95,8 +95,14 @@ static int deliver(struct h2_stream *s, const unsigned char *data, size_t size, 
 {
 	while (size > 0) {
 		struct rpc_msg *m;
-		int rc = grpc_read(&s->reader, &data, &size, &m, err);
+		int rc;
 
+		if (s->reader.is_large && !grpc_reader_is_inside(&s->reader)) {
+			s->reader.is_large = false;
+			rpc_msg_free(s->reader.spare);
+			s->reader.spare = rpc_pipe_spare(s->pipe);
+		}
+		rc = grpc_read(&s->reader, &data, &size, &m, err);
 		if (rc < 0)
 			return -1;
 		if (rc == 1)

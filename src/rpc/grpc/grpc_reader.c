@@ -7,8 +7,10 @@
 #include "base/auto.h"
 #include "base/err.h"
 
-/* A peer's word about length is not trusted with memory before the bytes come. */
+/* A peer's word about length is not trusted with memory before the bytes come. What they are
+ * copied from once more should be little, though. */
 #define FIRST_ROOM ((size_t)64 * 1024)
+#define GROWTH	   16
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -24,10 +26,10 @@ static size_t body_size(const struct grpc_reader *r)
 
 static int check_prefix(const struct grpc_reader *r, struct err *err)
 {
-	if (r->prefix[0] == 1)
+	if (r->prefix[0] == 1 && !r->may_be_packed)
 		return err_plain(err, ERR_INTERNAL,
 				"grpc: compressed flag set with identity or empty encoding");
-	if (r->prefix[0] != 0)
+	if (r->prefix[0] > 1)
 		return err_plain(err, ERR_INTERNAL,
 				"grpc: received unexpected payload format %d", r->prefix[0]);
 	if (body_size(r) > r->limit)
@@ -37,22 +39,29 @@ static int check_prefix(const struct grpc_reader *r, struct err *err)
 	return 0;
 }
 
+static struct rpc_msg *new_body(struct grpc_reader *r, size_t want)
+{
+	size_t room = FIRST_ROOM;
+
+	r->is_large = body_size(r) > FIRST_ROOM;
+	if (r->is_large && r->spare != NULL && r->spare->room >= body_size(r))
+		return take_ptr(r->spare);
+	while (room < want)
+		room *= GROWTH;
+	return rpc_msg_new(NULL, min_size(room, body_size(r)));
+}
+
 static void grow_body(struct grpc_reader *r, size_t want)
 {
-	size_t room = r->body_room == 0 ? FIRST_ROOM : r->body_room;
 	struct rpc_msg *bigger;
 
-	while (room < want)
-		room *= 2;
-	room = min_size(room, body_size(r));
-	if (r->body != NULL && room == r->body_room)
+	if (r->body != NULL && r->body->room >= want)
 		return;
-	bigger = rpc_msg_new(NULL, room);
+	bigger = new_body(r, want);
 	if (r->body != NULL)
 		memcpy(rpc_msg_payload(bigger), rpc_msg_payload(r->body), r->body_have);
 	rpc_msg_free(r->body);
 	r->body = bigger;
-	r->body_room = room;
 }
 
 int grpc_read(struct grpc_reader *r, const unsigned char **data, size_t *size,
@@ -76,8 +85,10 @@ int grpc_read(struct grpc_reader *r, const unsigned char **data, size_t *size,
 	*size -= n;
 	if (r->body_have < body_size(r))
 		return 0;
+	r->body->size = r->body_have;
 	*ret_m = take_ptr(r->body);
-	*r = (struct grpc_reader){ .limit = r->limit };
+	(*ret_m)->packed = r->prefix[0] == 1;
+	r->prefix_have = r->body_have = 0;
 	return 1;
 }
 
@@ -89,12 +100,13 @@ bool grpc_reader_is_inside(const struct grpc_reader *r)
 void grpc_reader_done(struct grpc_reader *r)
 {
 	rpc_msg_free(r->body);
-	*r = (struct grpc_reader){ .limit = r->limit };
+	rpc_msg_free(r->spare);
+	*r = (struct grpc_reader){ .limit = r->limit, .may_be_packed = r->may_be_packed };
 }
 
 void grpc_prefix(struct rpc_msg *m)
 {
-	unsigned char prefix[GRPC_PREFIX] = { 0, (unsigned char)(m->size >> 24),
+	unsigned char prefix[GRPC_PREFIX] = { m->packed, (unsigned char)(m->size >> 24),
 		(unsigned char)(m->size >> 16), (unsigned char)(m->size >> 8),
 		(unsigned char)m->size };
 

@@ -14,15 +14,19 @@ struct err;
 
 /* Zeroed but for the limit is ready. */
 struct grpc_reader {
-	size_t limit; /* bytes of one message */
+	size_t limit;	    /* bytes of one message */
+	bool may_be_packed; /* else compressed messages are refused */
 	unsigned char prefix[GRPC_PREFIX];
 	size_t prefix_have;
 	struct rpc_msg *body; /* of the message that is coming */
-	size_t body_have, body_room;
+	size_t body_have;
+	struct rpc_msg *spare; /* memory to use for the next large one; may be NULL */
+	bool is_large;	       /* the last message was one that a spare would have helped */
 };
 
 /* Takes bytes off *data until a message is complete: 1 and the message, 0 when all was taken.
- * EXHAUSTED for a message over the limit, INTERNAL for one that is compressed. */
+ * EXHAUSTED for a message over the limit, INTERNAL for one that is
+ * compressed without may_be_packed. */
 MUST_USE int grpc_read(struct grpc_reader *r, const unsigned char **data, size_t *size,
 		struct rpc_msg **ret_m, struct err *err);
 /* True in the middle of a message. */

@@ -11,42 +11,15 @@
 #include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "rpc/grpc/grpc_guard_priv.h"
-#include "rpc/grpc/grpc_h2_priv.h"
+#include "rpc/grpc/grpc_gzip_priv.h"
+#include "rpc/grpc/grpc_state_priv.h"
 #include "rpc/grpc/grpc_text_priv.h"
 
-/* Headers of one request, counted as HPACK does: name + value + 32. Up to the second figure we
- * swallow them and answer; a peer that goes beyond is cut off. */
-#define MAX_HEADERS   ((size_t)16 * 1024)
+/* Up to GRPC_MAX_HEADERS we take headers, up to this figure we swallow them and answer; a peer
+ * that goes beyond is cut off. */
 #define FLOOD_HEADERS ((size_t)256 * 1024)
 /* Error texts, encoded: what peers with small header limits still take. */
 #define MAX_MESSAGE ((size_t)8 * 1024)
-
-struct grpc_call {
-	struct h2_stream h2; /* first */
-	struct grpc_conn *conn;
-	struct call *call;   /* NULL: none yet, or refused */
-	struct list ready;   /* in conn->ready: to be dispatched */
-	struct buf headers;  /* name, 0, value, 0 … until the call exists */
-	char *path, *method; /* pseudo headers */
-	size_t header_bytes;
-	unsigned pseudo_seen; /* bits of enum pseudo */
-	bool regular_seen, malformed, too_large;
-	bool routed;	/* headers are complete: what follows are trailers */
-	bool in_ended;	/* END_STREAM came */
-	bool responded; /* headers of the response are queued */
-};
-
-struct grpc_conn {
-	struct rpc_conn conn; /* first */
-	struct h2_conn h2;
-	struct grpc_guard guard;
-	struct list ready;
-	struct loop_timer *timer;
-	int64_t heard_ns; /* last input */
-	bool pinged;	  /* keepalive waits for a sign of life */
-	bool draining;	  /* first GOAWAY sent, waits for the ping behind it */
-};
 
 enum pseudo {
 	PSEUDO_METHOD = 1,
@@ -57,7 +30,6 @@ enum pseudo {
 };
 
 static const uint8_t drain_ping[8] = { 'd', 'r', 'a', 'i', 'n', 'i', 'n', 'g' };
-static const uint8_t alive_ping[8] = { 'a', 'l', 'i', 'v', 'e', '?', 0, 0 };
 
 /* Responses. */
 
@@ -121,16 +93,33 @@ static void respond_status(struct grpc_call *g, const char *http, const struct e
 	status_text_done(&text);
 }
 
-static void respond_data(struct grpc_call *g)
+void grpc_respond_data(struct grpc_call *g)
 {
 	nghttp2_data_provider provider = { { .ptr = g }, on_read };
-	nghttp2_nv nv[2];
+	nghttp2_nv nv[3];
+	size_t n = 2;
 
 	g->responded = true;
 	g->h2.sending = true;
 	nv[0] = H2_NV(":status", "200", 3);
 	nv[1] = H2_NV("content-type", "application/grpc", 16);
-	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, 2, &provider);
+	/* the answer comes as the question did */
+	if (g->call->codec != NULL)
+		nv[n++] = H2_NV("grpc-encoding", "gzip", 4);
+	/* The peer's table of headers must not miss what it does not get to see. */
+	for (size_t i = 0; i < n && g->conn->replaying; i++)
+		nv[i].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, n, &provider);
+}
+
+/* As many bytes as the peer has already got: only the windows remember them. */
+static ssize_t swallow(struct grpc_call *g, uint8_t *room, size_t size)
+{
+	size_t n = size < g->swallow ? size : g->swallow;
+
+	memset(room, 0, n);
+	g->swallow -= n;
+	return n > 0 ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
 }
 
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *room, size_t size,
@@ -139,11 +128,14 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *room, size
 	struct grpc_call *g = source->ptr;
 	AUTO_ERR struct err status = { 0 };
 	bool end;
-	size_t n = h2_fill(&g->h2, room, size, &end);
+	size_t n;
 
 	(void)session;
 	(void)id;
 	(void)user;
+	if (g->conn->replaying)
+		return swallow(g, room, size);
+	n = h2_fill(&g->h2, room, size, &end);
 	grpc_guard_sent(&g->conn->guard, n);
 	if (end && call_is_done(g->call, &status)) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -172,7 +164,7 @@ static void start_response(struct grpc_call *g)
 	if (status.kind != ERR_NONE && (one_answer || !output))
 		respond_status(g, "200", &status);
 	else
-		respond_data(g);
+		grpc_respond_data(g);
 }
 
 static void link_update(void *link, struct call *call)
@@ -292,7 +284,7 @@ static bool check_request(struct grpc_call *g, int64_t *ret_timeout)
 	if (g->too_large)
 		refuse(g, "200", ERR_EXHAUSTED,
 				"received header list size larger than max (%zu vs. %zu)",
-				g->header_bytes, MAX_HEADERS);
+				g->header_bytes, GRPC_MAX_HEADERS);
 	else if (!is_grpc(type))
 		refuse(g, "415", ERR_INVALID, "invalid gRPC request content-type \"%s\"",
 				str_or(type, ""));
@@ -328,24 +320,37 @@ static void set_ready(struct grpc_call *g)
 		list_append(&g->conn->ready, &g->ready);
 }
 
+/* False for what we do not have. */
+static bool find_codec(const char *encoding, const struct rpc_codec **ret_codec)
+{
+	*ret_codec = NULL;
+	if (encoding == NULL || encoding[0] == '\0' || strcmp(encoding, "identity") == 0)
+		return true;
+	*ret_codec = &grpc_gzip;
+	return strcmp(encoding, "gzip") == 0;
+}
+
 static void on_request(struct grpc_call *g)
 {
 	struct rpc_route route;
 	int64_t timeout;
+	const struct rpc_codec *codec;
 	const char *encoding;
 
 	g->routed = true;
 	if (!check_request(g, &timeout) || !find_route(g, &route))
 		return;
 	encoding = header(g, "grpc-encoding");
-	if (encoding != NULL && strcmp(encoding, "identity") != 0) {
+	if (!find_codec(encoding, &codec)) {
 		refuse(g, "200", ERR_UNIMPLEMENTED,
 				"grpc: Decompressor is not installed for grpc-encoding \"%s\"",
 				encoding);
 		return;
 	}
 	g->call = call_new(g->conn->conn.server, &route, RPC_GRPC, &link_ops, g);
+	g->call->codec = codec;
 	g->h2.pipe = &g->call->pipe;
+	g->h2.reader.may_be_packed = codec != NULL;
 	move_headers(g);
 	set_deadline(g->call, timeout);
 	if (!has_one_request(g))
@@ -395,12 +400,23 @@ static void dispatch(struct grpc_call *g)
 	call_dispatch(g->call, request);
 }
 
-/* Handlers run here, outside of nghttp2's callbacks. */
-static void dispatch_ready(struct grpc_conn *c)
+static struct grpc_call *next_ready(const struct grpc_conn *c)
 {
-	while (!list_is_empty(&c->ready)) {
-		struct grpc_call *g = list_first(&c->ready, struct grpc_call, ready);
+	list_for_each (it, &c->ready) {
+		struct grpc_call *g = list_entry(it, struct grpc_call, ready);
 
+		if (!rpc_server_holds(c->conn.server, g->call->route.method))
+			return g;
+	}
+	return NULL;
+}
+
+/* Handlers run here, outside of nghttp2's callbacks. */
+void grpc_dispatch_ready(struct grpc_conn *c)
+{
+	struct grpc_call *g;
+
+	while ((g = next_ready(c)) != NULL) {
 		list_remove(&g->ready);
 		dispatch(g);
 	}
@@ -412,7 +428,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 {
 	struct grpc_conn *c = user;
 
-	if (!grpc_guard_frame(&c->guard, hd)) {
+	if (!c->replaying && !grpc_guard_frame(&c->guard, hd)) {
 		(void)nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
 		c->h2.broken = true;
 	}
@@ -426,9 +442,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 	if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
+	c->last_id = (uint32_t)frame->hd.stream_id;
 	g = xzalloc(sizeof(*g));
 	g->conn = c;
-	g->headers.limit = MAX_HEADERS;
+	g->routed = c->replaying && c->last_id == c->dummy_id;
+	g->headers.limit = GRPC_MAX_HEADERS;
 	list_init(&g->ready);
 	h2_stream_init(&g->h2, &c->h2, frame->hd.stream_id,
 			c->conn.server->limits.max_recv_message);
@@ -475,7 +493,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	g->header_bytes += name_size + value_size + 32;
 	if (g->header_bytes > FLOOD_HEADERS)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (g->header_bytes > MAX_HEADERS)
+	if (g->header_bytes > GRPC_MAX_HEADERS)
 		g->too_large = true;
 	if (!nghttp2_check_header_name(name, name_size) ||
 			!nghttp2_check_header_value(value, value_size))
@@ -526,6 +544,13 @@ static void on_ping(struct grpc_conn *c, const nghttp2_frame *frame)
 	c->h2.broken = true;
 }
 
+static void on_settled(struct grpc_conn *c)
+{
+	c->settled = true;
+	if (c->conn.server->hold == RPC_HOLD_ALL)
+		rpc_sock_pause(c->conn.sock, true);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
 	struct grpc_conn *c = user;
@@ -533,6 +558,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
 	if (frame->hd.type == NGHTTP2_PING)
 		on_ping(c, frame);
+	if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK))
+		on_settled(c);
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
 		return 0;
 	g = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -589,10 +616,11 @@ static bool conn_input(void *proto, const void *data, size_t size)
 {
 	struct grpc_conn *c = proto;
 
-	c->heard_ns = clock_mono_ns();
+	grpc_alive_heard(&c->alive);
+	h2_track(&c->track, data, size);
 	if (!c->h2.broken)
 		(void)h2_input(&c->h2, data, size);
-	dispatch_ready(c);
+	grpc_dispatch_ready(c);
 	return !c->h2.broken;
 }
 
@@ -616,11 +644,18 @@ static bool conn_finished(void *proto)
 	return h2_finished(&c->h2);
 }
 
+static size_t conn_missing(void *proto)
+{
+	const struct grpc_conn *c = proto;
+
+	return h2_track_missing(&c->track);
+}
+
 static void conn_closed(void *proto)
 {
 	struct grpc_conn *c = proto;
 
-	loop_timer_free(c->timer);
+	grpc_alive_done(&c->alive);
 	while (!list_is_empty(&c->h2.streams))
 		call_free(list_first(&c->h2.streams, struct grpc_call, h2.node));
 	h2_done(&c->h2);
@@ -633,6 +668,7 @@ const struct rpc_sock_ops grpc_conn_ops = {
 	.output = conn_output,
 	.wants_input = conn_wants_input,
 	.finished = conn_finished,
+	.missing = conn_missing,
 	.closed = conn_closed,
 };
 
@@ -650,27 +686,35 @@ static void conn_shutdown(struct rpc_conn *conn)
 
 static const struct rpc_conn_ops server_ops = {
 	.shutdown = conn_shutdown,
+	.hold = grpc_conn_hold,
+	.readiness = grpc_conn_readiness,
+	.describe = grpc_conn_describe,
 };
 
-static void on_keepalive(void *arg)
+static bool always(void *conn UNUSED)
 {
-	struct grpc_conn *c = arg;
-	const struct rpc_server *s = c->conn.server;
-	int64_t silent_ms = (clock_mono_ns() - c->heard_ns) / NS_PER_MS;
-
-	if (c->pinged && silent_ms >= s->keepalive_timeout_ms) {
-		rpc_sock_close(c->conn.sock);
-		return;
-	}
-	c->pinged = silent_ms >= s->keepalive_ms;
-	if (!c->pinged) {
-		loop_timer_set(c->timer, s->keepalive_ms - silent_ms);
-		return;
-	}
-	(void)nghttp2_submit_ping(c->h2.session, NGHTTP2_FLAG_NONE, alive_ping);
-	rpc_sock_kick(c->conn.sock);
-	loop_timer_set(c->timer, s->keepalive_timeout_ms);
+	return true;
 }
+
+static void kick(void *conn)
+{
+	struct grpc_conn *c = conn;
+
+	rpc_sock_kick(c->conn.sock);
+}
+
+static void lost(void *conn)
+{
+	struct grpc_conn *c = conn;
+
+	rpc_sock_close(c->conn.sock);
+}
+
+static const struct grpc_alive_ops alive_ops = {
+	.is_wanted = always,
+	.kick = kick,
+	.lost = lost,
+};
 
 static nghttp2_session *new_session(struct grpc_conn *c)
 {
@@ -697,10 +741,12 @@ static nghttp2_session *new_session(struct grpc_conn *c)
 static void greet(const struct grpc_conn *c)
 {
 	const struct rpc_limits *limits = &c->conn.server->limits;
+	/* Peers keep no table of headers for us: then a successor need not know it. */
 	const nghttp2_settings_entry settings[] = {
+		{ NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0 },
 		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)limits->max_streams },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
-		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, MAX_HEADERS },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, GRPC_MAX_HEADERS },
 	};
 
 	(void)nghttp2_submit_settings(
@@ -717,11 +763,13 @@ struct grpc_conn *grpc_conn_new(struct rpc_server *s)
 	c->h2.session = new_session(c);
 	list_init(&c->ready);
 	grpc_guard_init(&c->guard);
-	c->heard_ns = clock_mono_ns();
+	c->conn.wire = RPC_WIRE_GRPC;
 	rpc_conn_add(s, &c->conn, &server_ops);
 	greet(c);
-	c->timer = loop_timer_new(s->loop, on_keepalive, c);
-	loop_timer_set(c->timer, s->keepalive_ms);
+	c->alive.silence_ms = s->keepalive_ms;
+	c->alive.timeout_ms = s->keepalive_timeout_ms;
+	grpc_alive_init(&c->alive, s->loop, &c->h2, &alive_ops, c);
+	grpc_alive_wake(&c->alive);
 	return c;
 }
 

@@ -242,8 +242,9 @@ static struct rpc_msg *data_frame(struct ttrpc_client *c, struct ttrpc_call *cal
 	return m;
 }
 
-static struct rpc_msg *next_frame(struct ttrpc_client *c)
+static struct rpc_msg *next_frame(void *proto)
 {
+	struct ttrpc_client *c = proto;
 	struct rpc_msg *m = msgq_pop(&c->out.frames);
 
 	while (m == NULL && !list_is_empty(&c->ready)) {
@@ -260,17 +261,8 @@ static struct rpc_msg *next_frame(struct ttrpc_client *c)
 static size_t sock_output(void *proto, void *room, size_t size)
 {
 	struct ttrpc_client *c = proto;
-	unsigned char *p = room;
-	size_t done = 0;
 
-	while (done < size) {
-		if (c->out.current == NULL)
-			c->out.current = next_frame(c);
-		if (c->out.current == NULL)
-			break;
-		done += ttrpc_out_copy(&c->out, p + done, size - done);
-	}
-	return done;
+	return ttrpc_out_fill(&c->out, next_frame, c, room, size);
 }
 
 /* Receiving. */

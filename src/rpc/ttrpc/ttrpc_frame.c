@@ -112,6 +112,15 @@ void ttrpc_read(struct ttrpc_reader *r, const void *data, size_t size, ttrpc_on_
 	}
 }
 
+size_t ttrpc_reader_missing(const struct ttrpc_reader *r)
+{
+	if (r->header_have == 0)
+		return 0;
+	if (r->header_have < TTRPC_HEADER)
+		return TTRPC_HEADER - r->header_have;
+	return get_u32(r->header) - r->body_have;
+}
+
 void ttrpc_reader_done(struct ttrpc_reader *r)
 {
 	rpc_msg_free(r->body);
@@ -184,4 +193,20 @@ size_t ttrpc_out_copy(struct ttrpc_out *o, void *room, size_t size)
 		o->at = 0;
 	}
 	return n;
+}
+
+size_t ttrpc_out_fill(struct ttrpc_out *o, struct rpc_msg *(*next)(void *arg), void *arg,
+		void *room, size_t size)
+{
+	unsigned char *p = room;
+	size_t done = 0;
+
+	while (done < size) {
+		if (o->current == NULL)
+			o->current = next(arg);
+		if (o->current == NULL)
+			break;
+		done += ttrpc_out_copy(o, p + done, size - done);
+	}
+	return done;
 }

@@ -47,6 +47,8 @@ typedef void (*ttrpc_on_frame)(void *arg, const struct ttrpc_frame *frame);
 
 void ttrpc_read(struct ttrpc_reader *r, const void *data, size_t size, ttrpc_on_frame on_frame,
 		void *arg);
+/* Bytes that must come before the frame that has begun is whole. */
+size_t ttrpc_reader_missing(const struct ttrpc_reader *r);
 void ttrpc_reader_done(struct ttrpc_reader *r);
 
 /* Puts the frame header in front of what the message holds already. */
@@ -64,5 +66,8 @@ struct ttrpc_out {
 
 void ttrpc_out_init(struct ttrpc_out *o);
 void ttrpc_out_done(struct ttrpc_out *o);
+/* Fills the room with what is being sent and then what "next" gives, until that is NULL. */
+size_t ttrpc_out_fill(struct ttrpc_out *o, struct rpc_msg *(*next)(void *arg), void *arg,
+		void *room, size_t size);
 /* Moves bytes of current into the room; how many. Done with current when it is NULL again. */
 size_t ttrpc_out_copy(struct ttrpc_out *o, void *room, size_t size);

@@ -11,12 +11,15 @@
 #include "api/pb/ttrpc.pb-c.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rpc/rpc_record_priv.h"
 #include "rpc/ttrpc/ttrpc_frame_priv.h"
 
 #define MAX_METADATA   ((size_t)64 * 1024)
 #define ENVELOPE_ARENA ((size_t)32 << 20)
 /* Answers that wait for a slow peer before we stop listening to it. */
 #define MAX_WAITING 64
+/* A call that is older waits for something that does not come. */
+#define PATIENCE_NS NS_PER_S
 
 struct ttrpc_stream {
 	struct list node;
@@ -335,8 +338,9 @@ static bool next_of_stream(struct ttrpc_stream *s, struct rpc_msg **ret_m)
 }
 
 /* One frame of each stream in turn. */
-static struct rpc_msg *next_frame(struct ttrpc_conn *c)
+static struct rpc_msg *next_frame(void *proto)
 {
+	struct ttrpc_conn *c = proto;
 	struct rpc_msg *m = msgq_pop(&c->out.frames);
 
 	while (m == NULL && !list_is_empty(&c->ready)) {
@@ -363,17 +367,8 @@ static bool conn_input(void *proto, const void *data, size_t size)
 static size_t conn_output(void *proto, void *room, size_t size)
 {
 	struct ttrpc_conn *c = proto;
-	unsigned char *p = room;
-	size_t done = 0;
 
-	while (done < size) {
-		if (c->out.current == NULL)
-			c->out.current = next_frame(c);
-		if (c->out.current == NULL)
-			break;
-		done += ttrpc_out_copy(&c->out, p + done, size - done);
-	}
-	return done;
+	return ttrpc_out_fill(&c->out, next_frame, c, room, size);
 }
 
 static bool conn_wants_input(void *proto)
@@ -389,6 +384,13 @@ static bool conn_finished(void *proto)
 	struct ttrpc_conn *c = proto;
 
 	return c->shutting_down && c->stream_count == 0;
+}
+
+static size_t conn_missing(void *proto)
+{
+	const struct ttrpc_conn *c = proto;
+
+	return ttrpc_reader_missing(&c->reader);
 }
 
 static void conn_closed(void *proto)
@@ -408,6 +410,7 @@ const struct rpc_sock_ops ttrpc_conn_ops = {
 	.output = conn_output,
 	.wants_input = conn_wants_input,
 	.finished = conn_finished,
+	.missing = conn_missing,
 	.closed = conn_closed,
 };
 
@@ -419,8 +422,48 @@ static void conn_shutdown(struct rpc_conn *conn)
 	rpc_sock_kick(conn->sock);
 }
 
+/* --- handing over: a connection without calls is only a number --- */
+
+static void conn_hold(struct rpc_conn *conn)
+{
+	bool all = conn->server->hold == RPC_HOLD_ALL;
+
+	if (!all)
+		rpc_sock_seal(conn->sock, false);
+	rpc_sock_pause(conn->sock, all);
+}
+
+static bool has_patience(const struct ttrpc_conn *c)
+{
+	list_for_each (it, &c->streams) {
+		const struct ttrpc_stream *s = list_entry(it, struct ttrpc_stream, node);
+
+		if (clock_mono_ns() - s->call->start_ns >= PATIENCE_NS)
+			return false;
+	}
+	return true;
+}
+
+static enum rpc_readiness conn_readiness(struct rpc_conn *conn)
+{
+	struct ttrpc_conn *c = container_of(conn, struct ttrpc_conn, conn);
+
+	if (c->shutting_down || !has_patience(c))
+		return RPC_NEVER;
+	return c->stream_count > 0 || ttrpc_reader_missing(&c->reader) > 0 ? RPC_SOON
+									   : RPC_READY;
+}
+
+static void conn_describe(struct rpc_conn *conn, struct buf *record)
+{
+	record_put_u64(record, container_of(conn, struct ttrpc_conn, conn)->last_id);
+}
+
 static const struct rpc_conn_ops server_ops = {
 	.shutdown = conn_shutdown,
+	.hold = conn_hold,
+	.readiness = conn_readiness,
+	.describe = conn_describe,
 };
 
 struct ttrpc_conn *ttrpc_conn_new(struct rpc_server *s)
@@ -430,6 +473,7 @@ struct ttrpc_conn *ttrpc_conn_new(struct rpc_server *s)
 	ttrpc_out_init(&c->out);
 	list_init(&c->streams);
 	list_init(&c->ready);
+	c->conn.wire = RPC_WIRE_TTRPC;
 	rpc_conn_add(s, &c->conn, &server_ops);
 	return c;
 }
@@ -444,4 +488,21 @@ void ttrpc_serve_fd(struct rpc_server *s, int own_fd)
 int ttrpc_listen(struct rpc_server *s, int own_fd, bool same_user_only, struct err *err)
 {
 	return rpc_server_listen(s, own_fd, same_user_only, ttrpc_serve_fd, err);
+}
+
+int ttrpc_adopt(struct rpc_server *s, int own_fd, const void *record, size_t size,
+		struct err *err)
+{
+	struct rpc_record r = { .at = record, .left = size };
+	size_t unsent_size;
+	const void *unsent = record_bytes(&r, &unsent_size);
+	uint32_t last_id = (uint32_t)record_number(&r, UINT32_MAX);
+	struct ttrpc_conn *c;
+
+	if (r.bad || r.left > 0)
+		return err_set(err, ERR_INVALID, "record of a connection");
+	c = ttrpc_conn_new(s);
+	c->last_id = last_id;
+	c->conn.sock = rpc_sock_adopt(s->loop, own_fd, &ttrpc_conn_ops, c, unsent, unsent_size);
+	return 0;
 }

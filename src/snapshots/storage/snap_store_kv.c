@@ -623,3 +623,13 @@ int snap_store_kv_open(
 	*ret_store = &s->base;
 	return 0;
 }
+
+int snap_store_kv_suspend(struct snap_store *s, struct err *err)
+{
+	return kv_suspend(((struct store_kv *)s)->kv, err);
+}
+
+int snap_store_kv_resume(struct snap_store *s, struct err *err)
+{
+	return kv_resume(((struct store_kv *)s)->kv, err);
+}

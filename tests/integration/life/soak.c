@@ -230,6 +230,23 @@ static void add_process(struct figures *f, const char *name, uint32_t pid, long 
 	add(f, label, number_in(path, "Anonymous:"), slack_kb);
 }
 
+/* The first 15 characters of its name, which those that are dead, but not reaped, still have.
+ */
+static bool has_name(const char *pid, const char *name)
+{
+	char path[300], comm[17] = "";
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	(void)!fgets(comm, sizeof(comm), f);
+	(void)fclose(f);
+	comm[strcspn(comm, "\n")] = '\0';
+	return strncmp(comm, name, 15) == 0;
+}
+
 /* What containers are made of: programs of these names, wherever they run. */
 static long count_processes(void)
 {
@@ -237,20 +254,11 @@ static long count_processes(void)
 		"ctrd-quick-runtime", "busybox", "sleep" };
 	DIR *proc = opendir("/proc");
 	struct dirent *d;
-	char path[300], exe[256];
 	long n = 0;
 
-	while (proc != NULL && (d = readdir(proc)) != NULL) {
-		ssize_t size;
-
-		(void)snprintf(path, sizeof(path), "/proc/%s/exe", d->d_name);
-		size = readlink(path, exe, sizeof(exe) - 1);
-		if (size <= 0)
-			continue;
-		exe[size] = '\0';
+	while (proc != NULL && (d = readdir(proc)) != NULL)
 		for (size_t i = 0; i < ARRAY_LEN(names); i++)
-			n += str_eq(strrchr(exe, '/') + 1, names[i]);
-	}
+			n += has_name(d->d_name, names[i]);
 	if (proc != NULL)
 		(void)closedir(proc);
 	return n;

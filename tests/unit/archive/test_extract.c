@@ -534,6 +534,43 @@ static void sparse_files_keep_their_holes(void **state)
 	buf_done(&body);
 }
 
+/* One that was joined may still be on its way out. */
+static void only_this_thread_is_left(void)
+{
+	int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+	size_t n;
+
+	do {
+		AUTO_STRV char **tasks = NULL;
+
+		assert_int_equal(fs_list(AT_FDCWD, "/proc/self/task", &tasks), 0);
+		n = strv_len(tasks);
+	} while (n > 1 && clock_mono_ns() < end);
+	assert_int_equal(n, 1);
+}
+
+/* Enough for several passes to disk; a layer that fails in the middle ends them, too. */
+static void writing_soon_changes_nothing_and_leaves_no_thread(void **state)
+{
+	struct place *p = *state;
+
+	p->options.write_soon = true;
+	for (int i = 0; i < 1200; i++) {
+		AUTO_FREE char *name = xasprintf("d/%d", i);
+
+		tarball_file(&p->t, name, name);
+	}
+	applies(p);
+	holds(p, "d/0", "d/0");
+	holds(p, "d/1199", "d/1199");
+	only_this_thread_is_left();
+	p->options.max_entries = 600;
+	for (int i = 0; i < 601; i++)
+		tarball_file(&p->t, "f", "");
+	refused(p, ERR_EXHAUSTED, "layer has over 600 entries: resource exhausted");
+	only_this_thread_is_left();
+}
+
 static void limits_end_a_layer(void **state)
 {
 	struct place *p = *state;
@@ -751,6 +788,7 @@ int main(void)
 		AT_PLACE(opaque_markers_work_behind_links),
 		AT_PLACE(opaque_markers_take_linear_time),
 		AT_PLACE(sparse_files_keep_their_holes),
+		AT_PLACE(writing_soon_changes_nothing_and_leaves_no_thread),
 		AT_PLACE(limits_end_a_layer),
 		AT_PLACE(ids_can_be_shifted),
 		AT_PLACE(a_filter_sees_clean_names),

@@ -99,6 +99,19 @@ static void old_files_say_the_same_in_the_new_version(void **state)
 	}
 }
 
+static void a_table_without_proxy_plugins_is_not_printed(void **state)
+{
+	static const char text[] = "version = 2\n[proxy_plugins]\n[stream_processors]\n";
+	AUTO(config_free) struct config *c = NULL;
+	AUTO_BUF struct buf out = { .limit = TOML_MAX_BYTES };
+	AUTO_ERR struct err err = { 0 };
+
+	assert_int_equal(config_load_bytes("t", text, strlen(text), &c, &err), 0);
+	assert_int_equal(config_print(c, &out, &err), 0);
+	assert_null(strstr(out.data, "[proxy_plugins]"));
+	assert_non_null(strstr(out.data, "[stream_processors]"));
+}
+
 static void migration_is_announced_and_warned_about(void **state)
 {
 	static const char text[] = "[plugins.odd]\na = 1\n";
@@ -143,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(old_files_say_the_same_in_the_new_version),
+		cmocka_unit_test(a_table_without_proxy_plugins_is_not_printed),
 		cmocka_unit_test(migration_is_announced_and_warned_about),
 		cmocka_unit_test(wrong_types_survive_migration_as_clear_errors),
 	};

@@ -114,6 +114,31 @@ static void binds_lose_what_is_whited_out(void **state)
 	assert_false(is_there(p->dir.fd, "root/o/gone"));
 }
 
+/* What is to be remembered of them does not fit into memory, and nothing made the place yet. */
+static void the_first_layer_may_have_many_directories(void **state)
+{
+	struct diff_place *p = *state;
+	struct descriptor layer;
+	struct stat st;
+
+	diff_place_add_mount(p, "bind", "root", "");
+	assert_int_equal(unlinkat(p->dir.fd, "tmp", AT_REMOVEDIR), 0);
+	for (int i = 0; i < 6000; i++) {
+		AUTO_FREE char *name = xasprintf("some-directory-with-a-long-name-%d", i);
+		struct tarball_header h = {
+			.type = '5', .name = name, .mode = 0755, .mtime = i + 1
+		};
+
+		tarball_header(&p->tar, &h);
+	}
+	tarball_end(&p->tar);
+	layer = diff_place_store(p, MEDIA_OCI_LAYER, p->tar.data, p->tar.size);
+	is_applied(p, &layer);
+	assert_int_equal(fstatat(p->dir.fd, "root/some-directory-with-a-long-name-0", &st, 0),
+			0);
+	assert_int_equal(st.st_mtime, 1);
+}
+
 /* Overlays are written to without being mounted. */
 static void upper_directories_get_overlay_whiteouts(void **state)
 {
@@ -425,6 +450,7 @@ int main(void)
 		AT_DIFF_PLACE(plain_layers_are_not_looked_into),
 		AT_DIFF_PLACE(binds_lose_what_is_whited_out),
 		AT_DIFF_PLACE(upper_directories_get_overlay_whiteouts),
+		AT_DIFF_PLACE(the_first_layer_may_have_many_directories),
 		AT_DIFF_PLACE(unknown_types_are_for_another_differ),
 		AT_DIFF_PLACE(missing_blobs_and_targets_are_named),
 		AT_DIFF_PLACE(programs_turn_layers_into_layers),

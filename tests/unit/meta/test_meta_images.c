@@ -257,6 +257,28 @@ static void lists_are_in_byte_order_and_filtered(void **state)
 	expect_list("size", "");
 }
 
+static int ignore(void *arg, const struct image *i, struct err *err)
+{
+	return 0;
+}
+
+static void a_list_ends_with_its_deadline(void **state)
+{
+	struct ctx late = { .ns = ctx.ns, .deadline_ns = 1 };
+	AUTO_ERR struct err err = { 0 };
+
+	for (char name[] = "a"; name[0] < 'k'; name[0]++)
+		image_free(create(name));
+	assert_ok(image_list(meta_images(env.m), &ctx, NULL, ignore, NULL, &err), &err);
+	assert_fails(image_list(meta_images(env.m), &late, NULL, ignore, NULL, &err), &err,
+			ERR_DEADLINE);
+	err_clear(&err);
+	/* one record is no walk */
+	assert_ok(image_list(meta_images(env.m), &late, (char *[]){ (char *)"name==b", NULL },
+				  ignore, NULL, &err),
+			&err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +292,7 @@ int main(void)
 		RULE(removal_may_insist_on_the_target),
 		RULE(only_expiring_images_go_under_the_lease),
 		RULE(lists_are_in_byte_order_and_filtered),
+		RULE(a_list_ends_with_its_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

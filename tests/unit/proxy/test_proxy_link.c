@@ -96,6 +96,45 @@ static void errors_keep_their_kind_and_text(void **state)
 	assert_string_equal(err_text(&err), "snapshot a: already exists");
 }
 
+/* --- what travels along --- */
+
+static int tell_headers(
+		struct snapshotter *self, struct ctx *c, const char *key, struct err *err)
+{
+	return err_set(err, ERR_ABORTED, "namespace %s, lease %s", c->ns,
+			c->lease == NULL ? "none" : c->lease);
+}
+
+static int tell_headers_of_walk(struct snapshotter *self, struct ctx *c, char *const *filters,
+		snapshot_each each, void *arg, struct err *err)
+{
+	return tell_headers(self, c, "", err);
+}
+
+static int no_info(void *arg, const struct snapshot_info *info, struct err *err)
+{
+	return 0;
+}
+
+/* Leases are the daemon's own: the other process would not find it, and refuse. */
+static void the_namespace_travels_along_and_the_lease_does_not(void **state)
+{
+	static const struct snapshotter_ops ops = {
+		.name = "teller", .remove = tell_headers, .walk = tell_headers_of_walk
+	};
+	struct snapshotter teller = { .ops = &ops };
+	struct ctx leased = { .ns = "ns", .lease = "ours" };
+	AUTO_ERR struct err err = { 0 };
+
+	named.snapshotter = &teller;
+	proxied_start_server(p, services);
+	assert_int_equal(snapshot_remove(sn, &leased, "a", &err), -1);
+	assert_non_null(strstr(err_text(&err), "namespace ns, lease none"));
+	err_clear(&err);
+	assert_int_equal(snapshot_walk(sn, &leased, NULL, no_info, NULL, &err), -1);
+	assert_non_null(strstr(err_text(&err), "namespace ns, lease none"));
+}
+
 /* --- something that is no gRPC server --- */
 
 static void *babble(void *arg)
@@ -202,6 +241,7 @@ int main(void)
 		T(it_is_found_when_it_comes),
 		T(it_may_go_and_come_back),
 		T(errors_keep_their_kind_and_text),
+		T(the_namespace_travels_along_and_the_lease_does_not),
 		T(rubbish_fails_the_call_and_not_the_program),
 		T(a_deadline_holds_while_connecting),
 		T(many_threads_share_one_connection),

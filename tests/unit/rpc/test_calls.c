@@ -17,6 +17,7 @@
 #include "base/err_details.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "rpc/grpc/grpc_client_priv.h"
 
 #define ANY &google__protobuf__any__descriptor
 #define MIB ((size_t)1 << 20)
@@ -896,6 +897,78 @@ static void connections_beyond_the_limit_wait(void **state)
 	end(w);
 }
 
+/* A peer that greets as a server does, and then nothing more but what "answers" lets it: one
+ * PING after another. */
+struct mute {
+	int fd;
+	size_t answers, pings;
+	unsigned long thread;
+};
+
+static bool read_all(int fd, void *room, size_t size)
+{
+	unsigned char *p = room;
+
+	while (size > 0) {
+		ssize_t n = read(fd, p, size);
+
+		if (n <= 0)
+			return false;
+		p += n;
+		size -= (size_t)n;
+	}
+	return true;
+}
+
+static void *be_mute(void *arg)
+{
+	static const unsigned char settings[9] = { 0, 0, 0, 4, 0, 0, 0, 0, 0 };
+	struct mute *m = arg;
+	unsigned char head[9], body[16384], pong[17] = { 0, 0, 8, 6, 1 };
+
+	if (!read_all(m->fd, body, 24) || write(m->fd, settings, 9) != 9)
+		return NULL;
+	while (read_all(m->fd, head, 9) &&
+			read_all(m->fd, body,
+					(size_t)head[0] << 16 | (size_t)head[1] << 8 |
+							head[2])) {
+		if (head[3] != 6 || (head[4] & 1))
+			continue;
+		m->pings++;
+		memcpy(pong + 9, body, 8);
+		if (m->answers > 0 && write(m->fd, pong, 17) == 17)
+			m->answers--;
+	}
+	return NULL;
+}
+
+static void a_peer_gone_silent_is_unavailable(void **state)
+{
+	const struct mode *mode = *state;
+	struct mute m = { .answers = 2 };
+	struct world *w;
+	int pair[2];
+
+	if (!mode->grpc)
+		return;
+	w = begin(state);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	m.fd = pair[1];
+	assert_int_equal(thread_start(&m.thread, be_mute, &m, "mute"), 0);
+	channel_unref(w->c);
+	w->c = channel_adopt_grpc(w->loop, pair[0]);
+	grpc_client_keepalive(w->c, 20, 1000);
+	assert_int_equal(call(w, "Echo", "a", 0, NULL), -1);
+	expect(w, ERR_UNAVAILABLE, "keepalive ping failed to receive ACK within timeout");
+	assert_int_equal(call(w, "Echo", "a", 0, NULL), -1);
+	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
+	err_clear(&w->err);
+	end(w);
+	thread_join(m.thread);
+	assert_int_equal(m.pings, 3);
+	close(pair[1]);
+}
+
 static const struct mode modes[] = {
 	{ "ttrpc, own loop", false, true },
 	{ "ttrpc, loop thread", false, false },
@@ -931,6 +1004,7 @@ static const struct CMUnitTest rules[] = {
 	TEST(a_stopped_server_ends_calls_and_channels),
 	TEST(closing_a_channel_is_told_to_everybody),
 	TEST(many_threads_share_a_channel),
+	TEST(a_peer_gone_silent_is_unavailable),
 	TEST(nobody_listening_is_unavailable),
 	TEST(ttrpc_peers_of_another_user_are_turned_away),
 	TEST(connections_beyond_the_limit_wait),

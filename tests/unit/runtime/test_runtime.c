@@ -25,6 +25,7 @@
 #include "core/container.h"
 #include "core/event.h"
 #include "core/mount.h"
+#include "core/sandbox.h"
 #include "core/task.h"
 #include "loop/loop.h"
 #include "os/fs.h"
@@ -47,12 +48,27 @@ static int get_container(struct container_store *self, struct ctx *ctx, const ch
 	any_set(&(*ret)->spec, "spec", "{}", 2);
 	if (str_starts(id, "in-pod"))
 		(*ret)->sandbox = xstrdup("pod");
+	if (str_starts(id, "in-old-pod"))
+		(*ret)->sandbox = xstrdup("old-pod");
 	if (strcmp(id, "mapped") == 0)
 		any_set(&(*ret)->spec, "spec", mapped_spec, strlen(mapped_spec));
 	return 0;
 }
 
 static const struct container_store_ops containers_ops = { .get = get_container };
+
+/* Sandboxes: there is a record of every id but "old-pod". */
+
+static int get_sandbox(struct sandbox_store *self, struct ctx *ctx, const char *id,
+		struct sandbox **ret, struct err *err)
+{
+	if (strcmp(id, "old-pod") == 0)
+		return err_set(err, ERR_NOT_FOUND, "sandbox %s", id);
+	*ret = sandbox_new(id);
+	return 0;
+}
+
+static const struct sandbox_store_ops sandboxes_ops = { .get = get_sandbox };
 
 /* Events: topics in order. */
 
@@ -81,6 +97,7 @@ struct world {
 	char *socket;
 	struct fake_shim shim;
 	struct container_store containers;
+	struct sandbox_store sandboxes;
 	struct bus bus;
 	struct loop *loop;
 	unsigned long thread;
@@ -102,6 +119,7 @@ static void start_daemon(struct world *w)
 	AUTO_FREE char *state = xasprintf("%s/state", w->top);
 	AUTO_FREE char *root = xasprintf("%s/root", w->top);
 	struct runtime_options o = { .containers = &w->containers,
+		.sandboxes = &w->sandboxes,
 		.events = &w->bus.base,
 		.state_dir = state,
 		.root_dir = root,
@@ -166,6 +184,7 @@ static int begin(void **state)
 	fake_shim_init(&w->shim);
 	fake_shim_start(&w->shim, w->socket);
 	w->containers.ops = &containers_ops;
+	w->sandboxes.ops = &sandboxes_ops;
 	w->bus.base.ops = &bus_ops;
 	mutex_init(&w->bus.lock, RANK_event_queue);
 	cond_init(&w->bus.changed);
@@ -702,6 +721,19 @@ static void a_container_of_a_sandbox_lives_in_its_shim(void **state)
 	assert_int_equal(runs_of(w, "start"), 2);
 }
 
+/* Of a pod that a daemon of 1.x made there is no record. */
+static void a_container_of_an_unknown_sandbox_gets_a_shim_of_its_own(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "in-old-pod", NULL), &w->err);
+	assert_int_equal(runs_of(w, "start"), 1);
+	expect(w, create(w, "in-pod-1", NULL), ERR_NOT_FOUND,
+			"failed to start shim: can't find shim for sandbox pod: not found");
+	assert_false(is_there(w, "state/ns/in-pod-1"));
+	assert_int_equal(runs_of(w, "start"), 1);
+}
+
 static void mounts_that_the_runtime_cannot_map_are_refused(void **state)
 {
 	struct world *w = *state;
@@ -809,6 +841,7 @@ int main(void)
 		T(leftovers_of_all_kinds_are_removed_at_start),
 		T(tasks_that_share_a_shim_leave_it_one_by_one),
 		T(a_container_of_a_sandbox_lives_in_its_shim),
+		T(a_container_of_an_unknown_sandbox_gets_a_shim_of_its_own),
 		T(mounts_that_the_runtime_cannot_map_are_refused),
 		T(runtime_info_comes_from_the_binary),
 		T(metrics_are_filtered),

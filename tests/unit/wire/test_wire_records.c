@@ -6,6 +6,7 @@
 
 #include "api/arena.h"
 #include "api/pb.h"
+#include "api/pb_sink.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -65,6 +66,45 @@ static void containers(void **state)
 	assert_string_equal(anys_find(&back.extensions, "e")->type_url, "spec");
 	assert_int_equal(back.created_ns, WHEN);
 	assert_int_equal(back.updated_ns, WHEN + 1);
+}
+
+static void check_put(struct arena *a, const struct container *c)
+{
+	struct pb_sink count = { NULL, 0 }, s;
+	struct buf want AUTO_BUF = { .limit = SIZE_MAX };
+	unsigned char *bytes;
+
+	pb_encode(&wire_container_out(a, c)->base, &want);
+	wire_container_put(&count, c);
+	assert_int_equal(count.size, want.size);
+	bytes = arena_alloc(a, count.size + 1);
+	s = (struct pb_sink){ bytes, 0 };
+	wire_container_put(&s, c);
+	assert_int_equal(s.size, want.size);
+	assert_memory_equal(bytes, want.data, want.size);
+}
+
+static void a_container_is_put_as_its_message_would_be(void **state)
+{
+	AUTO_ARENA struct arena a = { 0 };
+	AUTO(container_free) struct container *c = container_new("c1");
+	AUTO_FREE char *spec = xzalloc(1000);
+
+	arena_init(&a, SIZE_MAX);
+	check_put(&a, c);
+	c->image = xstrdup("image");
+	c->snapshotter = xstrdup("overlayfs");
+	c->snapshot_key = xstrdup("key");
+	c->sandbox = xstrdup("sb");
+	c->runtime_name = xstrdup("io.containerd.runc.v2");
+	any_set(&c->runtime_options, "options", NULL, 0);
+	any_set(&c->spec, "spec", spec, 1000);
+	labels_set(&c->labels, "b", "v");
+	labels_set(&c->labels, "a", "");
+	anys_set(&c->extensions, "e", &c->spec);
+	c->created_ns = WHEN;
+	c->updated_ns = CLOCK_UNSET;
+	check_put(&a, c);
 }
 
 static void a_container_always_has_a_runtime_message(void **state)
@@ -222,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(containers),
+		TEST(a_container_is_put_as_its_message_would_be),
 		TEST(a_container_always_has_a_runtime_message),
 		TEST(images),
 		TEST(an_image_without_target_has_an_empty_one),

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sandbox controller in another process: the daemon's service of them plays it. */
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cancel.h"
+#include "base/ctx.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "core/event.h"
+#include "core/sandbox.h"
+#include "proxy/proxy_sandbox.h"
+#include "services/services.h"
+#include "support/fake_controller.h"
+#include "support/proxied.h"
+
+static int publish(struct event_bus *self, const struct event *e, struct err *err)
+{
+	return 0;
+}
+
+static const struct event_bus_ops bus_ops = { .publish = publish };
+
+struct world {
+	struct event_bus bus;
+	struct fake_controller fake;
+	struct named_controller list[1];
+	struct controllers_service service;
+	struct proxied_service served[2];
+	struct proxied *proxied;
+	struct pool *pool;
+	struct sandbox_controller *proxy;
+	struct ctx ctx;
+	struct err err;
+};
+
+static int begin(void **state)
+{
+	struct world *w = xzalloc(sizeof(*w));
+
+	fake_controller_init(&w->fake);
+	w->bus.ops = &bus_ops;
+	w->list[0] = (struct named_controller){ "far", &w->fake.base };
+	w->service = (struct controllers_service){ w->list, 1, &w->bus };
+	w->served[0] = (struct proxied_service){ &controllers_service, &w->service };
+	w->proxied = proxied_start(w->served);
+	w->pool = pool_new("proxy", 4, 100);
+	w->proxy = proxy_sandbox_new(w->proxied->link, "far", w->pool);
+	w->ctx.ns = "ns";
+	w->ctx.cancel = cancel_new();
+	*state = w;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct world *w = *state;
+
+	sandbox_controller_free(w->proxy);
+	pool_free(w->pool);
+	proxied_free(w->proxied);
+	fake_controller_done(&w->fake);
+	cancel_unref(w->ctx.cancel);
+	err_clear(&w->err);
+	free(w);
+	return 0;
+}
+
+/* An answer, when it comes. */
+struct seen {
+	struct mutex lock;
+	struct cond changed;
+	bool is_there;
+	struct sandbox_reply reply;
+	char state[16], value[16], metrics_id[16];
+	struct err err;
+};
+
+static void see(void *arg, const struct sandbox_reply *reply, const struct err *err)
+{
+	struct seen *s = arg;
+
+	LOCKED(&s->lock);
+	if (err != NULL) {
+		(void)err_plain(&s->err, err->kind, "%s", err_text(err));
+	} else {
+		const struct labels *map = reply->info == NULL ? reply->labels : reply->info;
+
+		s->reply = *reply;
+		strncpy(s->state, str_or(reply->state, ""), sizeof(s->state) - 1);
+		strncpy(s->metrics_id, str_or(reply->metrics_id, ""),
+				sizeof(s->metrics_id) - 1);
+		if (map != NULL)
+			strncpy(s->value, labels_find(map, "k"), sizeof(s->value) - 1);
+	}
+	s->is_there = true;
+	cond_signal(&s->changed);
+}
+
+static void start_asking(struct world *w, struct seen *s, const struct sandbox_request *r)
+{
+	*s = (struct seen){ 0 };
+	mutex_init(&s->lock, RANK_daemon);
+	cond_init(&s->changed);
+	sandbox_controller_call(w->proxy, &w->ctx, r, see, s);
+}
+
+static int await(struct world *w, struct seen *s)
+{
+	mutex_lock(&s->lock);
+	while (!s->is_there)
+		cond_wait(&s->changed, &s->lock);
+	mutex_unlock(&s->lock);
+	cond_done(&s->changed);
+	mutex_done(&s->lock);
+	return s->err.kind == ERR_NONE ? 0 : err_move(&w->err, &s->err);
+}
+
+static int ask(struct world *w, enum sandbox_verb verb, const char *id, struct seen *s)
+{
+	struct sandbox sandbox = { .id = (char *)id, .runtime_name = (char *)"rt" };
+	char *fields[] = { (char *)"labels", NULL };
+	struct sandbox_request r = { .verb = verb,
+		.id = id,
+		.timeout_secs = 9,
+		.verbose = true,
+		.sandbox = &sandbox,
+		.fields = verb == SANDBOX_UPDATE ? fields : NULL };
+
+	start_asking(w, s, &r);
+	return await(w, s);
+}
+
+static void questions_and_answers_travel_in_full(void **state)
+{
+	struct world *w = *state;
+	struct seen s;
+
+	assert_ok(ask(w, SANDBOX_START, "s", &s), &w->err);
+	assert_int_equal(s.reply.pid, 5);
+	assert_int_equal(s.reply.created_ns, 7);
+	assert_string_equal(s.value, "v");
+	assert_ok(ask(w, SANDBOX_STOP, "s", &s), &w->err);
+	assert_string_equal(w->fake.last, "stop s 9 0 -");
+	assert_ok(ask(w, SANDBOX_WAIT, "s", &s), &w->err);
+	assert_int_equal(s.reply.exit_status, 3);
+	assert_int_equal(s.reply.exited_ns, 9);
+	assert_ok(ask(w, SANDBOX_STATUS, "s", &s), &w->err);
+	assert_string_equal(w->fake.last, "status s 0 1 -");
+	assert_string_equal(s.state, "ready");
+	assert_string_equal(s.value, "v");
+	assert_ok(ask(w, SANDBOX_METRICS, "s", &s), &w->err);
+	assert_string_equal(s.metrics_id, "m");
+	assert_int_equal(s.reply.measured_ns, 11);
+	assert_ok(ask(w, SANDBOX_UPDATE, "s", &s), &w->err);
+	assert_string_equal(w->fake.last, "update s 0 0 labels");
+	assert_ok(ask(w, SANDBOX_SHUTDOWN, "s", &s), &w->err);
+	assert_int_equal(ask(w, SANDBOX_SHUTDOWN, "none", &s), -1);
+	assert_int_equal(w->err.kind, ERR_NOT_FOUND);
+}
+
+static void create_travels_in_full(void **state)
+{
+	struct world *w = *state;
+	struct sandbox s = { .id = (char *)"s", .runtime_name = (char *)"rt" };
+	struct label l = { (char *)"a", (char *)"b" };
+	struct labels annotations = { .items = &l, .count = 1 };
+	struct any options = { 0 };
+	AUTO_MOUNTS struct mounts rootfs = { 0 };
+	struct sandbox_create r = { &s, &rootfs, &options, "/netns", &annotations };
+
+	(void)mounts_add(&rootfs, "bind", "src", "");
+	assert_ok(sandbox_controller_create(w->proxy, &w->ctx, &r, &w->err), &w->err);
+	assert_string_equal(w->fake.last, "create s rt /netns src b");
+	s.id = (char *)"taken";
+	assert_int_equal(sandbox_controller_create(w->proxy, &w->ctx, &r, &w->err), -1);
+	assert_int_equal(w->err.kind, ERR_EXISTS);
+}
+
+static void waits_outlive_the_process_that_was_asked(void **state)
+{
+	struct world *w = *state;
+	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "long" };
+	struct seen s;
+
+	proxied_stop_server(w->proxied);
+	assert_int_equal(ask(w, SANDBOX_STATUS, "s", &s), -1);
+	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
+	start_asking(w, &s, &r);
+	proxied_start_server(w->proxied, w->served);
+	fake_controller_await_waiters(&w->fake, 1);
+	fake_controller_exit(&w->fake, NULL);
+	assert_int_equal(await(w, &s), 0);
+	assert_int_equal(s.reply.exit_status, 42);
+}
+
+static void waits_for_nobody_can_be_given_up(void **state)
+{
+	struct world *w = *state;
+	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "long" };
+	struct seen s, t;
+
+	proxied_stop_server(w->proxied);
+	start_asking(w, &s, &r);
+	cancel_fire(w->ctx.cancel);
+	assert_int_equal(await(w, &s), -1);
+	assert_int_equal(w->err.kind, ERR_CANCELED);
+	err_clear(&w->err);
+	cancel_unref(w->ctx.cancel);
+	w->ctx.cancel = cancel_new();
+	start_asking(w, &t, &r);
+	sandbox_controller_free(take_ptr(w->proxy)); /* the daemon ends */
+	assert_int_equal(await(w, &t), -1);
+	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(questions_and_answers_travel_in_full),
+		T(create_travels_in_full),
+		T(waits_outlive_the_process_that_was_asked),
+		T(waits_for_nobody_can_be_given_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

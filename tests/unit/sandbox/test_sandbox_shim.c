@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The controller of sandbox shims over a fake one, and containers in its pods. */
+#include "unit/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/ctx.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "core/container.h"
+#include "core/event.h"
+#include "core/mount.h"
+#include "core/sandbox.h"
+#include "core/sandbox_controller.h"
+#include "core/task.h"
+#include "loop/loop.h"
+#include "os/fs.h"
+#include "runtime/pods.h"
+#include "runtime/runtime.h"
+#include "sandbox/sandbox_shim.h"
+#include "support/fake_shim.h"
+
+static char *shim_path;
+
+/* Every container is one of the sandbox "pod". */
+static int get_container(struct container_store *self, struct ctx *ctx, const char *id,
+		struct container **ret, struct err *err)
+{
+	*ret = container_new(id);
+	(*ret)->runtime_name = xstrdup(shim_path);
+	(*ret)->sandbox = xstrdup("pod");
+	any_set(&(*ret)->spec, "spec", "{}", 2);
+	return 0;
+}
+
+static const struct container_store_ops containers_ops = { .get = get_container };
+
+/* There is a record of every sandbox but "unrecorded". */
+static int get_sandbox(struct sandbox_store *self, struct ctx *ctx, const char *id,
+		struct sandbox **ret, struct err *err)
+{
+	if (str_eq(id, "unrecorded"))
+		return err_set(err, ERR_NOT_FOUND, "sandbox");
+	*ret = sandbox_new(id);
+	return 0;
+}
+
+static const struct sandbox_store_ops sandboxes_ops = { .get = get_sandbox };
+
+struct bus {
+	struct event_bus base;
+	struct mutex lock;
+	struct cond changed;
+	char **topics;
+};
+
+static int publish(struct event_bus *self, const struct event *e, struct err *err)
+{
+	struct bus *b = (struct bus *)self;
+
+	LOCKED(&b->lock);
+	strv_add(&b->topics, e->topic);
+	cond_broadcast(&b->changed);
+	return 0;
+}
+
+static const struct event_bus_ops bus_ops = { .publish = publish };
+
+struct world {
+	char top[32];
+	int top_fd;
+	char *socket;
+	struct fake_shim shim;
+	struct container_store containers;
+	struct sandbox_store sandboxes;
+	struct bus bus;
+	struct loop *loop;
+	unsigned long thread;
+	struct runtime *rt;
+	struct sandbox_controller *controller;
+	struct ctx ctx;
+	struct err err;
+};
+
+static void *loop_thread(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static void start_daemon(struct world *w)
+{
+	AUTO_FREE char *state = xasprintf("%s/state", w->top);
+	AUTO_FREE char *root = xasprintf("%s/root", w->top);
+	AUTO_FREE char *pod_state = xasprintf("%s/pods", w->top);
+	AUTO_FREE char *pod_root = xasprintf("%s/pods-root", w->top);
+	struct runtime_options o = { .containers = &w->containers,
+		.sandboxes = &w->sandboxes,
+		.events = &w->bus.base,
+		.state_dir = state,
+		.root_dir = root,
+		.grpc_address = "/g",
+		.ttrpc_address = "/t",
+		.socket_dir = w->top,
+		.daemon_binary = "/d",
+		.timeouts = { .shutdown = 500 * NS_PER_MS,
+				.state = 300 * NS_PER_MS,
+				.cleanup = 2 * NS_PER_S } };
+
+	w->loop = o.loop = loop_new();
+	assert_ok(runtime_new(&o, &w->rt, &w->err), &w->err);
+	runtime_load(w->rt);
+	assert_ok(pods_open(w->rt, pod_state, pod_root, &w->err), &w->err);
+	w->controller = sandbox_shim_new(w->rt);
+	assert_int_equal(thread_start(&w->thread, loop_thread, w->loop, "loop"), 0);
+}
+
+static void stop_daemon(struct world *w)
+{
+	sandbox_controller_free(w->controller);
+	runtime_free(w->rt);
+	loop_stop(w->loop);
+	thread_join(w->thread);
+	loop_free(w->loop);
+}
+
+static void write_shim(struct world *w)
+{
+	AUTO_FREE char *text =
+			xasprintf("#!/bin/sh\n"
+				  "for last; do :; done\n"
+				  "echo $last >>%s/calls\n"
+				  "case $last in\n"
+				  "start) cat >/dev/null; printf '{\"version\":3,\"address\":"
+				  "\"unix://%s\",\"protocol\":\"ttrpc\"}';;\n"
+				  "delete) printf '\\010\\007\\020\\211\\001';;\n"
+				  "esac\n",
+					w->top, w->socket);
+
+	assert_int_equal(io_replace_file(w->top_fd, "containerd-shim-pod-v1", text,
+					 strlen(text), 0755),
+			0);
+}
+
+static int begin(void **state)
+{
+	struct world *w = xzalloc(sizeof(*w));
+
+	strcpy(w->top, "/tmp/ctrd-sb-XXXXXX");
+	assert_non_null(mkdtemp(w->top));
+	w->top_fd = open(w->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	w->socket = xasprintf("%s/s", w->top);
+	shim_path = xasprintf("%s/containerd-shim-pod-v1", w->top);
+	write_shim(w);
+	fake_shim_init(&w->shim);
+	w->shim.is_pod = true;
+	fake_shim_start(&w->shim, w->socket);
+	w->containers.ops = &containers_ops;
+	w->sandboxes.ops = &sandboxes_ops;
+	w->bus.base.ops = &bus_ops;
+	mutex_init(&w->bus.lock, RANK_event_queue);
+	cond_init(&w->bus.changed);
+	w->ctx.ns = "ns";
+	start_daemon(w);
+	*state = w;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct world *w = *state;
+
+	stop_daemon(w);
+	fake_shim_done(&w->shim);
+	assert_int_equal(fs_remove_all(AT_FDCWD, w->top), 0);
+	strv_free(w->bus.topics);
+	cond_done(&w->bus.changed);
+	mutex_done(&w->bus.lock);
+	close_fd(&w->top_fd);
+	free(take_ptr(shim_path));
+	free(w->socket);
+	err_clear(&w->err);
+	free(w);
+	return 0;
+}
+
+static int create_with(struct world *w, const char *id, const char *runtime)
+{
+	struct sandbox s = { .id = (char *)id, .runtime_name = (char *)runtime };
+	struct mounts none = { 0 };
+	struct any options = { 0 };
+	struct labels annotations = { 0 };
+	struct sandbox_create r = { &s, &none, &options, "", &annotations };
+	int rc;
+
+	any_set(&s.spec, "spec", "{\"a\":1}", 7);
+	rc = sandbox_controller_create(w->controller, &w->ctx, &r, &w->err);
+	any_done(&s.spec);
+	return rc;
+}
+
+static int create(struct world *w, const char *id)
+{
+	return create_with(w, id, shim_path);
+}
+
+/* An answer, when it comes. */
+struct seen {
+	struct mutex lock;
+	struct cond changed;
+	bool is_there;
+	struct sandbox_reply reply;
+	char state[32], info[32], metrics_id[32];
+	struct err err;
+};
+
+static void see(void *arg, const struct sandbox_reply *reply, const struct err *err)
+{
+	struct seen *s = arg;
+
+	LOCKED(&s->lock);
+	if (err != NULL) {
+		(void)err_plain(&s->err, err->kind, "%s", err_text(err));
+	} else {
+		s->reply = *reply;
+		(void)snprintf(s->state, sizeof(s->state), "%s", str_or(reply->state, ""));
+		(void)snprintf(s->metrics_id, sizeof(s->metrics_id), "%s",
+				str_or(reply->metrics_id, ""));
+		if (reply->info != NULL)
+			(void)snprintf(s->info, sizeof(s->info), "%s",
+					labels_find(reply->info, "verbose"));
+	}
+	s->is_there = true;
+	cond_signal(&s->changed);
+}
+
+static void start_asking(struct world *w, struct seen *s, const struct sandbox_request *r)
+{
+	*s = (struct seen){ 0 };
+	mutex_init(&s->lock, RANK_daemon);
+	cond_init(&s->changed);
+	sandbox_controller_call(w->controller, &w->ctx, r, see, s);
+}
+
+static int await(struct world *w, struct seen *s)
+{
+	mutex_lock(&s->lock);
+	while (!s->is_there)
+		cond_wait(&s->changed, &s->lock);
+	mutex_unlock(&s->lock);
+	cond_done(&s->changed);
+	mutex_done(&s->lock);
+	return s->err.kind == ERR_NONE ? 0 : err_move(&w->err, &s->err);
+}
+
+static int ask(struct world *w, enum sandbox_verb verb, const char *id, struct seen *s)
+{
+	struct sandbox_request r = {
+		.verb = verb, .id = id, .timeout_secs = 9, .verbose = true
+	};
+	struct seen ignored;
+
+	s = s == NULL ? &ignored : s;
+	start_asking(w, s, &r);
+	return await(w, s);
+}
+
+static void expect(struct world *w, int rc, enum err_kind kind, const char *text)
+{
+	assert_int_equal(rc, -1);
+	if (w->err.kind != kind || (text != NULL && !str_eq(err_text(&w->err), text)))
+		fail_msg("kind %d: %s", w->err.kind, err_text(&w->err));
+	err_clear(&w->err);
+}
+
+static bool is_there(struct world *w, const char *name)
+{
+	return faccessat(w->top_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static char *read_file(struct world *w, const char *name)
+{
+	struct buf b = { .limit = 100000 };
+
+	if (io_read_file(w->top_fd, name, &b) < 0)
+		return xstrdup("");
+	return buf_take_str(&b);
+}
+
+static size_t runs_of(struct world *w, const char *action)
+{
+	AUTO_FREE char *calls = read_file(w, "calls");
+	size_t n = 0;
+
+	for (char *p = calls; (p = strstr(p, action)) != NULL; p++)
+		n++;
+	return n;
+}
+
+static void restart_shim(struct world *w)
+{
+	fake_shim_stop(&w->shim);
+	fake_shim_start(&w->shim, w->socket);
+}
+
+static int create_task(struct world *w, const char *id)
+{
+	struct mounts none = { 0 };
+	struct task_create r = { .id = id, .rootfs = &none };
+	uint32_t pid;
+
+	return task_create(runtime_tasks(w->rt), &w->ctx, &r, &pid, &w->err);
+}
+
+static void ignore_reply(void *arg, const struct task_reply *r)
+{
+}
+
+static int ask_task(struct world *w, enum task_verb verb, const char *id)
+{
+	struct task_request r = { .verb = verb, .id = id, .kill = { 9, false } };
+
+	return task_call_wait(runtime_tasks(w->rt), &w->ctx, &r, ignore_reply, NULL, &w->err);
+}
+
+static void a_sandbox_lives_from_create_to_shutdown(void **state)
+{
+	struct world *w = *state;
+	AUTO_FREE char *spec = NULL;
+	struct seen s;
+	struct stat st;
+
+	assert_ok(create(w, "pod"), &w->err);
+	spec = read_file(w, "pods/ns/pod/config.json");
+	assert_string_equal(spec, "{\"a\":1}");
+	assert_int_equal(fstatat(w->top_fd, "pods", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_ok(ask(w, SANDBOX_START, "pod", &s), &w->err);
+	assert_int_equal(s.reply.pid, 815);
+	assert_int_equal(s.reply.created_ns, 55);
+	assert_ok(ask(w, SANDBOX_STATUS, "pod", &s), &w->err);
+	assert_string_equal(s.state, "SANDBOX_READY");
+	assert_string_equal(s.info, "yes");
+	assert_int_equal(s.reply.exited_ns, 0); /* absent is 1970, as in Go */
+	assert_ok(ask(w, SANDBOX_METRICS, "pod", &s), &w->err);
+	assert_string_equal(s.metrics_id, "pod");
+	assert_ok(ask(w, SANDBOX_UPDATE, "pod", NULL), &w->err);
+	assert_ok(ask(w, SANDBOX_STOP, "pod", NULL), &w->err);
+	assert_int_equal(w->shim.pod.stop_timeout, 9);
+	assert_ok(ask(w, SANDBOX_WAIT, "pod", &s), &w->err);
+	assert_int_equal(s.reply.exit_status, 137);
+	assert_int_equal(s.reply.exited_ns, 66);
+	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
+	assert_false(is_there(w, "pods/ns/pod"));
+	assert_false(is_there(w, "pods-root/ns/pod"));
+	assert_int_equal(w->shim.shutdowns, 1);
+	/* The id is free again. */
+	restart_shim(w);
+	assert_ok(create(w, "pod"), &w->err);
+	assert_null(w->bus.topics);
+}
+
+static void of_a_sandbox_that_is_not_there_only_some_things_can_be_asked(void **state)
+{
+	struct world *w = *state;
+	struct seen s;
+
+	expect(w, ask(w, SANDBOX_START, "x", NULL), ERR_NOT_FOUND,
+			"unable to find sandbox \"x\"");
+	expect(w, ask(w, SANDBOX_WAIT, "x", NULL), ERR_NOT_FOUND, "not found");
+	expect(w, ask(w, SANDBOX_METRICS, "x", NULL), ERR_NOT_FOUND, "not found");
+	expect(w, ask(w, SANDBOX_SHUTDOWN, "x", NULL), ERR_NOT_FOUND, "not found");
+	assert_ok(ask(w, SANDBOX_STOP, "x", NULL), &w->err);
+	assert_ok(ask(w, SANDBOX_STATUS, "x", &s), &w->err);
+	assert_string_equal(s.state, "");
+	assert_int_equal(s.reply.created_ns, CLOCK_UNSET);
+	assert_true(s.reply.exited_ns > 0);
+	w->ctx.ns = NULL;
+	expect(w, ask(w, SANDBOX_STATUS, "x", NULL), ERR_PRECONDITION, NULL);
+	expect(w, create(w, "x"), ERR_PRECONDITION, NULL);
+}
+
+static void a_failed_create_leaves_nothing(void **state)
+{
+	struct world *w = *state;
+
+	expect(w, create_with(w, "pod", ""), ERR_UNKNOWN,
+			"failed to start new shim for sandbox pod: failed to resolve runtime "
+			"path: no runtime name");
+	expect(w, create(w, "../pod"), ERR_INVALID, NULL);
+	w->shim.pod.asked_to_fail = (char *)"CreateSandbox";
+	expect(w, create(w, "pod"), ERR_UNKNOWN,
+			"failed to create sandbox pod: CreateSandbox of the pod fails");
+	assert_int_equal(w->shim.shutdowns, 1);
+	assert_false(is_there(w, "pods/ns/pod"));
+	w->shim.pod.asked_to_fail = NULL;
+	restart_shim(w);
+	assert_ok(create(w, "pod"), &w->err);
+	expect(w, create(w, "pod"), ERR_EXISTS, "sandbox pod already running: already exists");
+}
+
+/* As the shim of runc. */
+static void a_shim_that_knows_no_sandboxes_is_shut_down_again(void **state)
+{
+	struct world *w = *state;
+
+	w->shim.is_pod = false;
+	restart_shim(w);
+	expect(w, create(w, "pod"), ERR_UNIMPLEMENTED, NULL);
+	assert_int_equal(w->shim.shutdowns, 1);
+	assert_int_equal(runs_of(w, "delete"), 1);
+	assert_false(is_there(w, "pods/ns/pod"));
+}
+
+static void a_sandbox_that_does_not_start_is_removed(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "pod"), &w->err);
+	w->shim.pod.asked_to_fail = (char *)"StartSandbox";
+	expect(w, ask(w, SANDBOX_START, "pod", NULL), ERR_UNKNOWN,
+			"failed to start sandbox pod: StartSandbox of the pod fails");
+	assert_int_equal(w->shim.shutdowns, 1);
+	assert_false(is_there(w, "pods/ns/pod"));
+	expect(w, ask(w, SANDBOX_WAIT, "pod", NULL), ERR_NOT_FOUND, NULL);
+}
+
+static void a_sandbox_that_does_not_shut_down_stays(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "pod"), &w->err);
+	w->shim.pod.asked_to_fail = (char *)"ShutdownSandbox";
+	expect(w, ask(w, SANDBOX_SHUTDOWN, "pod", NULL), ERR_UNKNOWN,
+			"failed to shutdown sandbox: ShutdownSandbox of the pod fails");
+	assert_ok(ask(w, SANDBOX_START, "pod", NULL), &w->err);
+	w->shim.pod.asked_to_fail = NULL;
+	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
+	assert_false(is_there(w, "pods/ns/pod"));
+}
+
+static void await_topic(struct world *w, const char *topic)
+{
+	LOCKED(&w->bus.lock);
+	while (!strv_has(w->bus.topics, topic))
+		cond_wait(&w->bus.changed, &w->bus.lock);
+}
+
+static void await_waiter(struct world *w)
+{
+	LOCKED(&w->shim.lock);
+	while (w->shim.pod.waiter_count == 0)
+		cond_wait(&w->shim.changed, &w->shim.lock);
+}
+
+static void the_death_of_a_pod_ends_waits_and_removes_it(void **state)
+{
+	struct world *w = *state;
+	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "pod" };
+	struct seen s;
+
+	assert_ok(create(w, "pod"), &w->err);
+	start_asking(w, &s, &r);
+	await_waiter(w);
+	fake_shim_stop(&w->shim);
+	assert_int_equal(await(w, &s), -1);
+	err_clear(&w->err);
+	await_topic(w, "/tasks/delete"); /* of the sandbox, as the original tells it */
+	assert_false(is_there(w, "pods/ns/pod"));
+	assert_int_equal(runs_of(w, "delete"), 1);
+	assert_ok(ask(w, SANDBOX_STOP, "pod", NULL), &w->err);
+}
+
+static void a_frozen_pod_holds_up_only_who_asks_it(void **state)
+{
+	struct world *w = *state;
+	struct sandbox_request wait = { .verb = SANDBOX_STATUS, .id = "pod" };
+	struct seen s;
+
+	assert_ok(create(w, "pod"), &w->err);
+	fake_shim_mute(&w->shim, true);
+	start_asking(w, &s, &wait);
+	assert_ok(ask(w, SANDBOX_STATUS, "another", NULL), &w->err);
+	w->ctx.deadline_ns = clock_mono_ns() + 100 * NS_PER_MS;
+	expect(w, ask(w, SANDBOX_SHUTDOWN, "pod", NULL), ERR_DEADLINE, NULL);
+	w->ctx.deadline_ns = 0;
+	fake_shim_stop(&w->shim); /* somebody kills it */
+	assert_int_equal(await(w, &s), -1);
+	err_clear(&w->err);
+	await_topic(w, "/tasks/delete");
+	assert_false(is_there(w, "pods/ns/pod"));
+}
+
+static void two_containers_share_the_shim_of_their_sandbox(void **state)
+{
+	struct world *w = *state;
+	AUTO_FREE char *text = NULL;
+
+	assert_ok(create(w, "pod"), &w->err);
+	assert_ok(create_task(w, "c1"), &w->err);
+	assert_ok(create_task(w, "c2"), &w->err);
+	assert_int_equal(runs_of(w, "start"), 1);
+	text = read_file(w, "state/ns/c2/sandbox");
+	assert_string_equal(text, "pod");
+	/* The pod is no task, and no task takes its name. */
+	expect(w, ask_task(w, TASK_STATE, "pod"), ERR_NOT_FOUND, "task pod not found");
+	expect(w, create_task(w, "pod"), ERR_EXISTS, NULL);
+	assert_ok(ask_task(w, TASK_START, "c1"), &w->err);
+	assert_ok(ask_task(w, TASK_KILL, "c1"), &w->err);
+	assert_ok(ask_task(w, TASK_DELETE, "c1"), &w->err);
+	assert_int_equal(w->shim.shutdowns, 0);
+	assert_int_equal(runs_of(w, "delete"), 0); /* the shim is not the container's */
+	assert_ok(ask_task(w, TASK_STATE, "c2"), &w->err);
+	assert_ok(ask_task(w, TASK_DELETE, "c2"), &w->err);
+	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
+	assert_int_equal(w->shim.shutdowns, 1);
+	expect(w, create_task(w, "c3"), ERR_NOT_FOUND,
+			"failed to start shim: can't find shim for sandbox pod: not found");
+}
+
+static void a_container_in_a_pod_ends_with_the_pod(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "pod"), &w->err);
+	assert_ok(create_task(w, "c1"), &w->err);
+	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
+	await_topic(w, "/tasks/exit");
+	await_topic(w, "/tasks/delete");
+	assert_false(is_there(w, "state/ns/c1"));
+}
+
+static void a_restarted_daemon_finds_its_pods(void **state)
+{
+	struct world *w = *state;
+	struct seen s;
+
+	assert_ok(create(w, "pod"), &w->err);
+	assert_ok(create_task(w, "c1"), &w->err);
+	stop_daemon(w);
+	start_daemon(w);
+	assert_ok(ask(w, SANDBOX_STATUS, "pod", &s), &w->err);
+	assert_int_equal(s.reply.pid, 815);
+	assert_ok(create_task(w, "c2"), &w->err);
+	assert_ok(ask_task(w, TASK_STATE, "c1"), &w->err);
+	assert_int_equal(runs_of(w, "start"), 1);
+	assert_ok(ask_task(w, TASK_DELETE, "c1"), &w->err);
+	assert_int_equal(runs_of(w, "delete"), 0);
+}
+
+static void pods_that_died_meanwhile_are_cleaned_up_in_silence(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "pod"), &w->err);
+	stop_daemon(w);
+	fake_shim_stop(&w->shim);
+	start_daemon(w);
+	stop_daemon(w); /* waits for the clean-up */
+	assert_int_equal(runs_of(w, "delete"), 1);
+	assert_false(is_there(w, "pods/ns/pod"));
+	assert_false(is_there(w, "pods-root/ns/pod"));
+	assert_null(w->bus.topics);
+	fake_shim_start(&w->shim, w->socket);
+	start_daemon(w);
+	assert_ok(create(w, "pod"), &w->err);
+}
+
+static void frozen_pods_do_not_hold_up_the_start(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "pod"), &w->err);
+	stop_daemon(w);
+	fake_shim_mute(&w->shim, true);
+	start_daemon(w);
+	fake_shim_mute(&w->shim, false);
+	assert_ok(ask(w, SANDBOX_STATUS, "pod", NULL), &w->err);
+}
+
+/* Nobody could ever remove it. */
+static void a_pod_without_record_and_containers_is_shut_down_at_start(void **state)
+{
+	struct world *w = *state;
+
+	assert_ok(create(w, "unrecorded"), &w->err);
+	stop_daemon(w);
+	start_daemon(w);
+	{
+		LOCKED(&w->shim.lock);
+		while (w->shim.shutdowns == 0)
+			cond_wait(&w->shim.changed, &w->shim.lock);
+	}
+	stop_daemon(w);
+	assert_false(is_there(w, "pods/ns/unrecorded"));
+	restart_shim(w);
+	start_daemon(w);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_sandbox_lives_from_create_to_shutdown),
+		T(of_a_sandbox_that_is_not_there_only_some_things_can_be_asked),
+		T(a_failed_create_leaves_nothing),
+		T(a_shim_that_knows_no_sandboxes_is_shut_down_again),
+		T(a_sandbox_that_does_not_start_is_removed),
+		T(a_sandbox_that_does_not_shut_down_stays),
+		T(the_death_of_a_pod_ends_waits_and_removes_it),
+		T(a_frozen_pod_holds_up_only_who_asks_it),
+		T(two_containers_share_the_shim_of_their_sandbox),
+		T(a_container_in_a_pod_ends_with_the_pod),
+		T(a_restarted_daemon_finds_its_pods),
+		T(pods_that_died_meanwhile_are_cleaned_up_in_silence),
+		T(frozen_pods_do_not_hold_up_the_start),
+		T(a_pod_without_record_and_containers_is_shut_down_at_start),
+	};
+
+	log_setup(STDERR_FILENO, LOG_PANIC, false);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
