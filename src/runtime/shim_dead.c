@@ -28,6 +28,8 @@
 #define DEFAULT_SOCKET_DIR "/run/containerd/s"
 #define CGROUP_TRIES	   20
 #define CGROUP_WAIT_MS	   10
+#define SOCKET_TRIES	   20
+#define SOCKET_WAIT_MS	   10
 #define STATUS_UNKNOWN	   255 /* told when nobody knows the exit status */
 
 void runtime_run_delete(struct runtime *rt, struct shim *shim, struct shim_exit *ret_exit)
@@ -120,8 +122,9 @@ static void read_spec(struct runtime *rt, const struct shim *shim, struct buf *s
 		buf_clear(spec);
 }
 
-/* Ends it if it has no task; false if there is a socket that nobody listens on. */
-static bool stop_at(struct runtime *rt, const struct shim *shim, const char *socket)
+/* Ends it if it has no task. False if it ended without an answer, which says nothing of its
+ * socket. */
+static bool shut_down_at(struct runtime *rt, const struct shim *shim, const char *socket)
 {
 	AUTO_ERR struct err err = { 0 };
 	AUTO_ARENA struct arena a = { 0 };
@@ -131,17 +134,29 @@ static bool stop_at(struct runtime *rt, const struct shim *shim, const char *soc
 	struct ctx ctx = runtime_ctx(shim->ns, rt->timeouts.shutdown, "orphan");
 	TaskV3__ShutdownRequest request = TASK_V3__SHUTDOWN_REQUEST__INIT;
 	ProtobufCMessage *reply = NULL;
-	int rc = unix_probe(socket);
 
-	if (rc < 0)
-		return rc != -ECONNREFUSED;
 	arena_init(&a, SIZE_MAX);
 	request.id = shim->id;
 	request.now = 1;
-	if (runtime_connect(rt, orphan, &ctx, &endpoint, &err) == 0)
-		IGNORE(shim_call(orphan, &ctx, "Shutdown", &request.base,
-				&google__protobuf__empty__descriptor, &a, &reply, &err));
-	return true;
+	return (runtime_connect(rt, orphan, &ctx, &endpoint, &err) == 0 &&
+			       shim_call(orphan, &ctx, "Shutdown", &request.base,
+					       &google__protobuf__empty__descriptor, &a, &reply,
+					       &err) == 0) ||
+	       err.kind != ERR_UNAVAILABLE;
+}
+
+/* A process that is just being killed still takes connections. */
+static void stop_at(struct runtime *rt, const struct shim *shim, const char *socket)
+{
+	for (int i = 0; i < SOCKET_TRIES; i++) {
+		int rc = unix_probe(socket);
+
+		if (rc == -ECONNREFUSED)
+			(void)unlink(socket); /* what a helper left that was killed */
+		if (rc < 0 || shut_down_at(rt, shim, socket))
+			return;
+		(void)poll(NULL, 0, SOCKET_WAIT_MS);
+	}
 }
 
 /* Shims older than 2.3 have their socket in the usual place, wherever we want it. */
@@ -158,8 +173,7 @@ void runtime_stop_orphan(struct runtime *rt, const struct shim *shim)
 		AUTO_FREE char *socket = shim_socket_path(
 				dirs[i], rt->env.grpc_address, shim->ns, group);
 
-		if (!stop_at(rt, shim, socket))
-			(void)unlink(socket); /* what a helper left that was killed */
+		stop_at(rt, shim, socket);
 	}
 }
 

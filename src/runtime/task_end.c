@@ -33,7 +33,8 @@ static bool has_no_socket(const struct shim *shim)
 	AUTO_ERR struct err err = { 0 };
 	AUTO_FREE char *socket = NULL;
 
-	return shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
+	return shim->endpoint.address != NULL &&
+	       shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
 	       access(socket, F_OK) < 0 && errno == ENOENT;
 }
 
@@ -54,7 +55,7 @@ static bool shut_down(struct runtime *rt, struct shim *shim)
 			&google__protobuf__empty__descriptor, &a, &reply, &err);
 	if (rc == 0 && (shim_table_is_shared(&rt->table, shim) || has_no_socket(shim)))
 		return true;
-	if (shim_wait_closed(shim, ctx.deadline_ns))
+	if (shim_wait_closed(shim, ctx.deadline_ns) && has_no_socket(shim))
 		return true;
 	log_warn(&ctx, "shut down shim of %s: %s (ignored)", shim->id,
 			rc < 0 ? err_text(&err) : "it is still there");
@@ -90,6 +91,8 @@ static void end_shim(struct ending *e)
 	is_clean = shut_down(e->rt, e->shim);
 	if (!is_clean || !e->is_deleted || needs_delete_run(e->shim))
 		runtime_run_delete(e->rt, e->shim, &ignored);
+	if (!is_clean)
+		runtime_stop_orphan(e->rt, e->shim); /* killed: it has left its socket */
 }
 
 /* Unregistered first, so that the end of the connection is no news (TestRegressionIssue4769);
@@ -134,10 +137,12 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 			(void)shut_down(rt, shim);
 		shim_close(shim);
 	}
-	if (!shim->is_joined)
+	if (!shim->is_joined) {
 		runtime_run_delete(rt, shim, &ignored);
-	if (shim->channel == NULL && !shim->is_joined)
-		runtime_stop_orphan(rt, shim);
+		/* One that was killed has left its socket, too. */
+		if (!has_no_socket(shim))
+			runtime_stop_orphan(rt, shim);
+	}
 	runtime_remove_cgroup(rt, shim);
 	runtime_remove_bundle(rt, shim);
 	(void)shim_table_remove(&rt->table, shim);
