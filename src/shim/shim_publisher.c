@@ -27,8 +27,10 @@
 #define MAX_WAITING 2048
 #define MAX_EVENT   (1024 * 1024)
 /* A daemon that takes longer to come back has forgotten what these are about. */
-#define MAX_AGE_NS  (10 * 60 * NS_PER_S)
-#define CALL_NS	    (5 * NS_PER_S)
+#define MAX_AGE_NS (10 * 60 * NS_PER_S)
+#define CALL_NS	   (5 * NS_PER_S)
+/* Between tries. The first ones are short: a daemon that has just been started serves soon. */
+#define MIN_WAIT_MS 50
 #define MAX_WAIT_MS 5000
 
 struct event {
@@ -137,8 +139,11 @@ static void forget_old(struct publisher *p)
 static void fail(struct publisher *p, const char *why)
 {
 	struct event *e = list_first(&p->waiting, struct event, node);
-	int64_t wait_ms = ++p->failures * INT64_C(1000);
+	int64_t wait_ms = MIN_WAIT_MS;
 
+	for (int i = 0; i < p->failures && wait_ms < MAX_WAIT_MS; i++)
+		wait_ms *= 2;
+	p->failures++;
 	log_debug(NULL, "forward event %s: %s (tried %d times)", e->topic, why, p->failures);
 	loop_timer_set(p->retry, wait_ms < MAX_WAIT_MS ? wait_ms : MAX_WAIT_MS);
 }
@@ -255,6 +260,14 @@ void publisher_send(
 		forget_old(p);
 }
 
+void publisher_wake(struct publisher *p)
+{
+	if (p->count == 0)
+		return;
+	p->failures = 0;
+	send_first(p);
+}
+
 static void on_flush_limit(void *arg)
 {
 	tell_flushed(arg);
@@ -268,4 +281,5 @@ void publisher_flush(
 	if (p->flush_limit == NULL)
 		p->flush_limit = loop_timer_new(p->loop, on_flush_limit, p);
 	loop_timer_set(p->flush_limit, p->count == 0 ? 0 : timeout_ms);
+	publisher_wake(p);
 }

@@ -24,6 +24,9 @@ DEFINE_AUTO(struct publisher *, publisher_free)
 void publisher_send(
 		struct publisher *p, const char *topic, const struct ProtobufCMessage *event);
 
+/* The daemon has been heard of: it is tried now, and soon again. */
+void publisher_wake(struct publisher *p);
+
 /* Calls back, once and from the loop, when everything has been sent, or given up after
  * timeout_ms. */
 void publisher_flush(

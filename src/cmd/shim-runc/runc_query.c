@@ -16,6 +16,7 @@
 #include "cmd/shim-runc/runc_shim_priv.h"
 #include "cmd/shim-runc/runc_spec.h"
 #include "cmd/shim-runc/runc_wait_priv.h"
+#include "shim/shim_publisher.h"
 #include "text/json.h"
 
 /* A process that was added is frozen with its container, whatever it does itself. */
@@ -95,6 +96,7 @@ TASK_HANDLER(task_connect)
 	const struct container *c = map_find(&s->containers, r->id);
 	TaskV3__ConnectResponse response = TASK_V3__CONNECT_RESPONSE__INIT;
 
+	publisher_wake(s->publisher); /* a daemon that has come back asks this first */
 	response.shim_pid = (uint32_t)getpid();
 	if (c != NULL && c->is_made)
 		response.task_pid = (uint32_t)c->init->pid;

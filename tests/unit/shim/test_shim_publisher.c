@@ -133,6 +133,26 @@ static void events_wait_for_a_daemon_that_comes_back(void **state)
 	end(&d);
 }
 
+static void a_daemon_that_is_heard_of_gets_each_event_once(void **state)
+{
+	struct publisher *p;
+	struct daemon d;
+
+	make(&d);
+	p = publisher_new(d.loop, "ns", d.address);
+	send(p, "/a");
+	send(p, "/b");
+	publisher_wake(p); /* not there yet */
+	start(&d);
+	publisher_wake(p);
+	publisher_wake(p); /* on its way */
+	run_until(d.loop, d.count == 2);
+	publisher_wake(p); /* nothing to send */
+	assert_string_equal(d.topics, "/a/b");
+	publisher_free(p);
+	end(&d);
+}
+
 static void an_event_that_is_refused_does_not_stop_the_others(void **state)
 {
 	struct publisher *p;
@@ -176,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(events_arrive_in_order_and_a_flush_waits_for_them),
 		TEST(events_wait_for_a_daemon_that_comes_back),
+		TEST(a_daemon_that_is_heard_of_gets_each_event_once),
 		TEST(an_event_that_is_refused_does_not_stop_the_others),
 		TEST(without_a_daemon_a_flush_gives_up),
 	};
