@@ -44,11 +44,13 @@ tsan-test:
 fuzz:
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
-# What CI has no time for: 100,000 lives of containers; takes an hour or more.
+# What CI has no time for: 100,000 lives of containers, deaths at each system call. An hour or more.
 soak: build-tests
 	@tools/deps.sh test
 	@CTRD_BUILD="$(CURDIR)/$(BUILD)" SOAK_LIVES=$(or $(SOAK_LIVES),100000) SOAK_RUNC_LIVES=5000 SOAK_SECONDS=20000 \
-		SOAK_LOG="$(CURDIR)/$(BUILD)/soak.log" tests/support/private.sh bats --tap tests/integration/soak.bats </dev/null
+		KILL_STEP=1 KILL_RUNC_STEP=7 KILL_SECONDS=20000 \
+		SOAK_LOG="$(CURDIR)/$(BUILD)/soak.log" KILL_LOG="$(CURDIR)/$(BUILD)/kill.log" tests/support/private.sh \
+		bats --tap tests/integration/soak.bats tests/integration/kill_calls.bats </dev/null
 
 bench: all
 	@bench/run.sh $(BUILD)

@@ -28,9 +28,14 @@
 #define PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
 #define OPTIONS_TYPE "containerd.runc.v1.Options"
 
+static int64_t deadline(const struct life *l)
+{
+	return clock_mono_ns() + (l->patience_ms == 0 ? LIFE_MS : l->patience_ms) * NS_PER_MS;
+}
+
 int life_open(struct life *l, const char *socket, const char *parent)
 {
-	int64_t end = clock_mono_ns() + LIFE_MS * NS_PER_MS;
+	int64_t end = deadline(l);
 	struct ctx ctx = { .deadline_ns = end };
 
 	l->socket = socket;
@@ -59,7 +64,7 @@ void life_close(struct life *l)
 static ProtobufCMessage *call(struct life *l, const char *service, const char *method,
 		const void *request, const ProtobufCMessageDescriptor *response)
 {
-	struct ctx ctx = { .ns = l->ns, .deadline_ns = clock_mono_ns() + LIFE_MS * NS_PER_MS };
+	struct ctx ctx = { .ns = l->ns, .deadline_ns = deadline(l) };
 	ProtobufCMessage *answer = NULL;
 
 	err_clear(&l->err);
@@ -176,6 +181,16 @@ static Google__Protobuf__Any *options(struct life *l)
 	return any;
 }
 
+static void note_upper(struct life *l, const Snapshots__PrepareSnapshotResponse *r)
+{
+	static const char key[] = "upperdir=";
+
+	for (size_t i = 0; r->n_mounts > 0 && i < r->mounts[0]->n_options; i++)
+		if (str_starts(r->mounts[0]->options[i], key))
+			(void)snprintf(l->upper, sizeof(l->upper), "%s",
+					r->mounts[0]->options[i] + strlen(key));
+}
+
 int life_create(struct life *l, const char *id)
 {
 	Snapshots__PrepareSnapshotRequest prepare = SNAPSHOTS__PREPARE_SNAPSHOT_REQUEST__INIT;
@@ -191,6 +206,7 @@ int life_create(struct life *l, const char *id)
 			&snapshots__prepare_snapshot_response__descriptor);
 	if (rootfs == NULL)
 		return -1;
+	note_upper(l, rootfs);
 	create.container_id = id;
 	create.n_rootfs = rootfs->n_mounts;
 	create.rootfs = rootfs->mounts;

@@ -22,6 +22,8 @@ struct life {
 	const char *ns;
 	const char *parent;  /* snapshot of the root file system */
 	const char *runtime; /* binary_name; NULL: the shim's default */
+	int64_t patience_ms; /* 0: LIFE_MS */
+	char upper[512];     /* directory with what the last created one has written */
 };
 
 /* Connects, again and again for LIFE_MS while nobody listens. */

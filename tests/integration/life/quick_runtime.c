@@ -217,8 +217,8 @@ static void do_create(void)
 	AUTO_FREE char *root =
 			name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", arg.bundle, name);
 	char text[32], byte;
+	int fd, made[2];
 	pid_t pid;
-	int fd;
 
 	for (char *at = strchr(arg.dir + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
 		*at = '\0';
@@ -231,16 +231,24 @@ static void do_create(void)
 	if (mkfifo(go, 0600) < 0)
 		die("mkfifo: %s", strerror(errno));
 	for_each_cgroup(cgroup, join_cgroup); /* the child stays in it */
+	if (pipe2(made, O_CLOEXEC) < 0)
+		die("pipe: %s", strerror(errno));
 	pid = fork();
 	if (pid == 0) {
+		/* It does not outlive a creation that was killed half way. */
+		(void)close(made[1]);
 		fd = open(go, O_RDWR | O_CLOEXEC);
-		if (fd < 0 || read(fd, &byte, 1) != 1)
+		if (fd < 0 || read(made[0], &byte, 1) != 1 || read(fd, &byte, 1) != 1)
 			_exit(126);
 		become(json_get(spec, "process"), root);
 	}
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
 	(void)snprintf(text, sizeof(text), "%d", pid);
 	write_text(pid_path, text);
 	note_pid(pid);
+	if (write(made[1], "x", 1) != 1)
+		die("pipe: %s", strerror(errno));
 }
 
 /* The child may not have got to its reading yet. */
@@ -252,12 +260,11 @@ static void do_start(void)
 
 	while ((fd = open(go, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
 		if (errno != ENXIO || !is_alive(pid))
-			die("cannot start a container that has stopped");
+			die("cannot start a container that runs or has stopped");
 		(void)poll(NULL, 0, 1);
 	}
-	if (write(fd, "x", 1) != 1)
+	if (unlink(go) < 0 || write(fd, "x", 1) != 1)
 		die("start: %s", strerror(errno));
-	(void)unlink(go);
 }
 
 static void do_exec(void)
@@ -275,6 +282,8 @@ static void do_exec(void)
 	pid = fork();
 	if (pid == 0)
 		become(process, root);
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
 	note_pid(pid);
 }
 

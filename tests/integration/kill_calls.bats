@@ -1,0 +1,46 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Daemon, shim, start helper and runtime die at a system call of theirs, in each operation on a
+# container: tests/integration/life/kill_calls.c tells what must hold. Of many calls some are tried;
+# by hand ("make soak") KILL_STEP=1 tries them all.
+
+: "${KILL_STEP:=29}"
+: "${KILL_RUNC_STEP:=997}"
+: "${KILL_SEED:=$RANDOM}"
+: "${KILL_SECONDS:=300}"
+
+setup() {
+  load ../support/daemon
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  [ -n "${CTRD_PRIVATE:-}" ] || skip "needs a machine of its own: run by tests/support/private.sh"
+  daemon_setup
+  mkdir "$D/root"
+  mount -t tmpfs tmpfs "$D/root"
+  daemon_config
+  daemon_start
+  make_image "$D/busybox.tar"
+  "$CTR" -n life images import "$D/busybox.tar"
+  PARENT=$("$CTR" -n life snapshots ls | awk '$NF == "Committed" {print $1}')
+  daemon_stop
+  wait
+}
+
+teardown() {
+  daemon_teardown
+}
+
+# kill_calls RUNTIME STEP
+kill_calls() {
+  echo "seed $KILL_SEED"
+  PATH="$CTRD_SHIM_DIR:$PATH" timeout "$KILL_SECONDS" "$CTRD_BUILD/tests/integration/life/kill_calls" "$D" \
+    "$CTRD_DAEMON" "$D/config.toml" "$PARENT" "$1" "$2" "$KILL_SEED" ${KILL_ONLY:-} 2>&1 | tee -a "${KILL_LOG:-/dev/null}"
+  return "${PIPESTATUS[0]}"
+}
+
+@test "killed at any system call, nothing is lost and nothing stays" {
+  kill_calls "$CTRD_BUILD/tests/integration/life/ctrd-quick-runtime" "$KILL_STEP"
+}
+
+@test "runc killed at any system call, nothing is lost and nothing stays" {
+  kill_calls runc "$KILL_RUNC_STEP"
+}
