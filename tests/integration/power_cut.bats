@@ -4,7 +4,7 @@
 # what it acknowledged is noted between the disk's writes. Then the power is cut, here and there:
 # the file system mounts, nothing acknowledged is missing, nothing is damaged, the daemon starts
 # and takes the image again. More: POWER_CUTS=1000 POWER_ROUNDS=20 bats tests/integration/power_cut.bats;
-# POWER_SEED=n begins with that cut.
+# POWER_SEED=n begins with that cut; POWER_FS=xfs or btrfs is another file system than ext4.
 
 bats_require_minimum_version 1.5.0
 
@@ -14,15 +14,24 @@ setup() {
   OURS=$CTRD_BUILD/ctr
   export CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1
   [ "$(id -u)" = 0 ] || skip "needs root"
-  command -v mkfs.ext4 >/dev/null || skip "no mkfs.ext4 on this machine"
+  FS=${POWER_FS:-ext4}
+  command -v "mkfs.$FS" >/dev/null || skip "no mkfs.$FS on this machine"
   [ -r /dev/fuse ] && [ -e /dev/loop-control ] || skip "no FUSE or no loop devices here"
   daemon_setup
   daemon_config
   mkdir "$D/m" "$D/root"
-  truncate -s 64M "$D/base"
-  mkfs.ext4 -q -F -J size=4 -E nodiscard,lazy_itable_init=0 "$D/base"
+  make_disk
   make_image "$D/image.tar"
   LOOP=
+}
+
+# As small as each allows.
+make_disk() {
+  case $FS in
+    ext4) truncate -s 64M "$D/base" && mkfs.ext4 -q -F -J size=4 -E nodiscard,lazy_itable_init=0 "$D/base" ;;
+    xfs) truncate -s 320M "$D/base" && mkfs.xfs -q -K "$D/base" ;;
+    btrfs) truncate -s 128M "$D/base" && mkfs.btrfs -q -K "$D/base" ;;
+  esac
 }
 
 teardown() {
@@ -35,7 +44,7 @@ teardown() {
 # plug FILE: its file system becomes the root.
 plug() {
   LOOP=$(losetup --find --show "$1") || skip "no loop device to be had"
-  mount -t ext4 -o nodiscard "$LOOP" "$D/root"
+  mount -t "$FS" -o nodiscard "$LOOP" "$D/root"
 }
 
 unplug() {
