@@ -44,14 +44,16 @@ tsan-test:
 fuzz:
 	@tools/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
-# What CI has no time for: 100,000 lives of containers, deaths at each system call, 1,000 power cuts
-# per file system. Hours.
+# What CI has no time for: 100,000 lives of containers, deaths and refusals at system calls,
+# 1,000 power cuts per file system. Hours.
 soak: build-tests
 	@tools/deps.sh test
 	@CTRD_BUILD="$(CURDIR)/$(BUILD)" SOAK_LIVES=$(or $(SOAK_LIVES),100000) SOAK_RUNC_LIVES=5000 SOAK_SECONDS=20000 \
 		KILL_STEP=1 KILL_RUNC_STEP=7 KILL_SECONDS=20000 \
 		SOAK_LOG="$(CURDIR)/$(BUILD)/soak.log" KILL_LOG="$(CURDIR)/$(BUILD)/kill.log" tests/support/private.sh \
 		bats --tap tests/integration/soak.bats tests/integration/kill_calls.bats </dev/null
+	@CTRD_BUILD="$(CURDIR)/$(BUILD)" CTRD_DEADLINE=7200 CALL_POINTS=$(or $(CALL_POINTS),400) \
+		tests/support/private.sh bats --tap tests/integration/crash_calls.bats </dev/null
 	@for fs in ext4 xfs btrfs; do CTRD_BUILD="$(CURDIR)/$(BUILD)" CTRD_DEADLINE=7200 POWER_FS=$$fs \
 		POWER_CUTS=$(or $(POWER_CUTS),1000) POWER_ROUNDS=10 \
 		tests/support/private.sh bats --tap tests/integration/power_cut.bats </dev/null || exit 1; done
