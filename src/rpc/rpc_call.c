@@ -99,6 +99,8 @@ struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
 	list_init(&call->headers);
 	list_append(&s->calls, &call->node);
 	s->call_count++;
+	if (route->stats != NULL)
+		rpc_count(&route->stats->started);
 	return call;
 }
 
@@ -195,6 +197,8 @@ static int decode_request(struct call *call, ProtobufCMessage **ret_request, str
 		call->kept = take_ptr(call->request);
 	}
 	rpc_msg_free(take_ptr(call->request));
+	if (rc == 0 && call->route.stats != NULL)
+		rpc_count(&call->route.stats->received);
 	if (rc == 0)
 		return 0;
 	return err_wrap(err, call->transport == RPC_TTRPC
@@ -527,6 +531,26 @@ static struct rpc_msg *pack(struct call *call, const ProtobufCMessage *message, 
 	return m;
 }
 
+/* A parked call may outlive its server, which says so under this lock. */
+static void count_sent_locked(struct call *call)
+{
+	if (call->route.stats != NULL)
+		rpc_count(&call->route.stats->sent);
+}
+
+static void count_sent(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	count_sent_locked(call);
+}
+
+static void count_received(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	if (call->route.stats != NULL)
+		rpc_count(&call->route.stats->received);
+}
+
 static enum call_fate answer(struct call *call, struct rpc_msg *own_m)
 {
 	AUTO(rpc_msg_free) struct rpc_msg *m = own_m;
@@ -539,6 +563,7 @@ static enum call_fate answer(struct call *call, struct rpc_msg *own_m)
 	call->answered = true;
 	if (!call->done)
 		msgq_push(&call->pipe.out, take_ptr(m));
+	count_sent_locked(call);
 	return CALL_OK;
 }
 
@@ -590,6 +615,7 @@ int call_send(struct call *call, const struct ProtobufCMessage *message, struct 
 	if (m == NULL || rpc_pipe_send(&call->pipe, m, err) < 0)
 		return -1;
 	m = NULL;
+	count_sent(call);
 	return 0;
 }
 
@@ -603,6 +629,7 @@ bool call_try_send(
 	if (m == NULL || !rpc_pipe_try_send(&call->pipe, m, queue_limit))
 		return false;
 	m = NULL;
+	count_sent(call);
 	return true;
 }
 
@@ -616,6 +643,8 @@ static int next_message(struct call *call, struct rpc_msg **ret_m, struct err *e
 	rc = rpc_pipe_recv(&call->pipe, ret_m, err);
 	if (rc == 1 && unpack(call, ret_m, err) < 0)
 		return -1;
+	if (rc == 1)
+		count_received(call);
 	return rc;
 }
 

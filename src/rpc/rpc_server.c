@@ -16,6 +16,8 @@
 #include "rpc/rpc_sock_priv.h"
 #include "rpc/server_priv.h"
 
+#define STATUS_UNKNOWN 2 /* gRPC's number */
+
 #define DEFAULT_MESSAGE	    ((size_t)16 << 20)
 #define DEFAULT_CONNECTIONS 4096
 #define DEFAULT_STREAMS	    10000
@@ -29,7 +31,16 @@
 struct entry {
 	const struct rpc_service *service;
 	void *self;
+	struct rpc_stats *stats; /* one per method; NULL: not counted */
 };
+
+static void entry_free(void *entry)
+{
+	struct entry *e = entry;
+
+	free(e->stats);
+	free(e);
+}
 
 struct listener {
 	struct list node;
@@ -71,12 +82,21 @@ struct rpc_server *rpc_server_new(struct loop *loop, struct pool *workers, struc
 	return s;
 }
 
-static void add_to(struct map *m, const struct rpc_service *service, void *self)
+static void measure(struct entry *e)
+{
+	if (e->stats == NULL)
+		e->stats = xcalloc(e->service->count, sizeof(*e->stats));
+}
+
+static void add_to(struct rpc_server *s, struct map *m, const struct rpc_service *service,
+		void *self)
 {
 	struct entry *e = xzalloc(sizeof(*e));
 
 	e->service = service;
 	e->self = self;
+	if (s->measures)
+		measure(e);
 	assert(map_find(m, service->name) == NULL);
 	(void)map_put(m, service->name, e);
 }
@@ -85,9 +105,9 @@ void rpc_server_add(struct rpc_server *s, int transports, const struct rpc_servi
 		void *self)
 {
 	if (transports & RPC_GRPC)
-		add_to(&s->grpc, service, self);
+		add_to(s, &s->grpc, service, self);
 	if (transports & RPC_TTRPC)
-		add_to(&s->ttrpc, service, self);
+		add_to(s, &s->ttrpc, service, self);
 }
 
 enum route_result rpc_server_route(const struct rpc_server *s, enum rpc_transport transport,
@@ -102,7 +122,8 @@ enum route_result rpc_server_route(const struct rpc_server *s, enum rpc_transpor
 
 		if (strcmp(m->name, method) != 0)
 			continue;
-		*ret_route = (struct rpc_route){ e->service, m, e->self };
+		*ret_route = (struct rpc_route){ e->service, m, e->self,
+			e->stats == NULL ? NULL : &e->stats[i] };
 		return ROUTE_FOUND;
 	}
 	return ROUTE_NO_METHOD;
@@ -241,6 +262,58 @@ void rpc_conn_remove(struct rpc_conn *conn)
 	check_stopped(s);
 }
 
+static void measure_all(struct map *services)
+{
+	AUTO_STRV char **names = map_sorted_keys(services);
+
+	for (char **name = names; name != NULL && *name != NULL; name++)
+		measure(map_find(services, *name));
+}
+
+void rpc_server_measure(struct rpc_server *s)
+{
+	s->measures = true;
+	measure_all(&s->grpc);
+	measure_all(&s->ttrpc);
+}
+
+void rpc_server_stats(const struct rpc_server *s, enum rpc_transport transport,
+		void (*each)(void *arg, const char *service, const struct rpc_method *method,
+				const struct rpc_stats *stats),
+		void *arg)
+{
+	const struct map *services = transport == RPC_GRPC ? &s->grpc : &s->ttrpc;
+	AUTO_STRV char **names = map_sorted_keys(services);
+
+	for (char **name = names; name != NULL && *name != NULL; name++) {
+		const struct entry *e = map_find(services, *name);
+
+		for (size_t i = 0; e->stats != NULL && i < e->service->count; i++)
+			each(arg, *name, &e->service->methods[i], &e->stats[i]);
+	}
+}
+
+static size_t bucket_of(int64_t ns)
+{
+	static const int64_t bounds_ms[RPC_BUCKETS - 1] = { 5, 10, 25, 50, 100, 250, 500, 1000,
+		2500, 5000, 10000 };
+	size_t i = 0;
+
+	while (i < RPC_BUCKETS - 1 && ns > bounds_ms[i] * NS_PER_MS)
+		i++;
+	return i;
+}
+
+static void count(const struct rpc_call_report *r, struct rpc_stats *stats)
+{
+	bool is_known = r->status >= 0 && r->status < RPC_STATUSES;
+
+	rpc_count(&stats->handled[is_known ? r->status : STATUS_UNKNOWN]);
+	rpc_count(&stats->took[bucket_of(r->duration_ns)]);
+	atomic_fetch_add_explicit(
+			&stats->total_ns, (uint_least64_t)r->duration_ns, memory_order_relaxed);
+}
+
 void rpc_server_settle(struct rpc_server *s, struct call *call, int status)
 {
 	struct rpc_call_report report = {
@@ -254,6 +327,8 @@ void rpc_server_settle(struct rpc_server *s, struct call *call, int status)
 
 	list_remove(&call->node);
 	s->call_count--;
+	if (call->route.stats != NULL)
+		count(&report, call->route.stats);
 	if (s->report != NULL)
 		s->report(s->report_arg, &report);
 	call_unref(call);
@@ -359,6 +434,7 @@ static void orphan(struct call *call)
 	loop_timer_free(take_ptr(call->timer));
 	mutex_lock(&call->pipe.lock);
 	call->pipe.loop = NULL;
+	call->route.stats = NULL;
 	mutex_unlock(&call->pipe.lock);
 	cancel_fire(call->ctx.cancel);
 	call_unref(call);
@@ -376,7 +452,7 @@ void rpc_server_free(struct rpc_server *s)
 	while (!list_is_empty(&s->calls))
 		orphan(list_first(&s->calls, struct call, node));
 	loop_timer_free(s->stop_timer);
-	map_done(&s->grpc, free);
-	map_done(&s->ttrpc, free);
+	map_done(&s->grpc, entry_free);
+	map_done(&s->ttrpc, entry_free);
 	free(s);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +58,25 @@ ON_LOOP void rpc_server_free(struct rpc_server *s);
 
 /* Calls being served now, parked ones included. */
 ON_LOOP size_t rpc_server_calls(const struct rpc_server *s);
+
+/*
+ * What is counted of a method once rpc_server_measure() was called; each an addition without a
+ * lock. Messages count as grpc-go's users count them: one received per request and one sent per
+ * answer, or those of a stream.
+ */
+#define RPC_STATUSES 17 /* numbers of gRPC; what is beyond counts as UNKNOWN */
+#define RPC_BUCKETS  12 /* below 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10 s, longer */
+struct rpc_stats {
+	atomic_uint_least64_t started, received, sent, total_ns;
+	atomic_uint_least64_t handled[RPC_STATUSES], took[RPC_BUCKETS];
+};
+/* Before calls are served, also for services that are added later. */
+void rpc_server_measure(struct rpc_server *s);
+/* Shows all methods, sorted by service. Once calls are served; any thread then. */
+ANY_THREAD void rpc_server_stats(const struct rpc_server *s, enum rpc_transport transport,
+		void (*each)(void *arg, const char *service, const struct rpc_method *method,
+				const struct rpc_stats *stats),
+		void *arg);
 
 /* Invoked after each call for the access log and metrics; may be NULL. Loop thread. */
 struct rpc_call_report {

@@ -33,6 +33,7 @@ struct rpc_route {
 	const struct rpc_service *service;
 	const struct rpc_method *method;
 	void *self;
+	struct rpc_stats *stats; /* NULL: not counted */
 };
 
 /* What the Response envelope adds to the payload, at most; ttrpc's limit counts it. */
@@ -123,7 +124,13 @@ enum route_result {
 enum route_result rpc_server_route(const struct rpc_server *s, enum rpc_transport transport,
 		const char *service, const char *method, struct rpc_route *ret_route);
 
+static inline void rpc_count(atomic_uint_least64_t *counter)
+{
+	(void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 struct rpc_server {
+	bool measures;
 	struct loop *loop;
 	struct pool *workers, *data;
 	struct rpc_limits limits;
