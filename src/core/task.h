@@ -118,6 +118,7 @@ struct task_metric {
 	const char *id;
 	int64_t when_ns;
 	struct any data;
+	const char *runtime; /* NULL if the task is older than the daemon */
 };
 
 /* What a verb answers; the rest is zero. Borrowed during the callback. */

@@ -64,6 +64,7 @@ void shim_unref(struct shim *s)
 	free(s->id);
 	free(s->bundle);
 	free(s->binary);
+	free(s->runtime);
 	free(s->sandbox);
 	free(s);
 }

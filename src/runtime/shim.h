@@ -32,6 +32,7 @@ struct shim {
 	char *ns, *id;
 	char *bundle;	/* path */
 	char *binary;	/* path; NULL if it is not known */
+	char *runtime;	/* what the client called it; NULL: not started by this daemon */
 	char *sandbox;	/* the container's sandbox, or "" */
 	bool is_pod;	/* serves a sandbox, not a task: pods.h */
 	bool is_joined; /* the shim is its sandbox's, and was not started for it */

@@ -101,6 +101,7 @@ static int reserve(struct creation *c, struct err *err)
 
 	free(s->sandbox);
 	s->sandbox = xstrdup(str_or(c->container->sandbox, ""));
+	s->runtime = xstrdup(c->runtime_name);
 	(void)shim_claim(s);
 	if (shim_table_reserve(&c->rt->table, s, err) < 0)
 		return -1;

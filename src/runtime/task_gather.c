@@ -83,9 +83,10 @@ static void read_stats(struct asked *a, const ProtobufCMessage *message)
 {
 	const TaskV3__StatsResponse *m = (const TaskV3__StatsResponse *)message;
 
-	a->metric = (struct task_metric){
-		.id = a->ask.shim->id, .when_ns = clock_wall_ns(), .data = wire_any_in(m->stats)
-	};
+	a->metric = (struct task_metric){ .id = a->ask.shim->id,
+		.runtime = a->ask.shim->runtime,
+		.when_ns = clock_wall_ns(),
+		.data = wire_any_in(m->stats) };
 }
 
 static void answered(struct shim_ask *ask, const struct rpc_answer *reply)

@@ -52,7 +52,8 @@ static void answer(struct tasks *t, const struct task_request *r, task_done done
 		.exited_ns = CLOCK_UNSET };
 	static const struct task_pid pids[] = { { 1, { 0 } },
 		{ 2, { true, (char *)"u", (char *)"v", 1 } } };
-	static const struct task_metric metric = { "c1", 9, { true, (char *)"m", NULL, 0 } };
+	static const struct task_metric metric = { "c1", 9, { true, (char *)"m", NULL, 0 },
+		"runtime" };
 	struct task_reply reply = { .pid = 5,
 		.exit_status = 137,
 		.exited_ns = 11,
