@@ -50,9 +50,25 @@ has_collected() {
   [[ "$output" == *"Content-Type: text/plain; version=0.0.4"* ]]
   [[ "$output" == *'# TYPE containerd_build_info_total counter'* ]]
   [[ "$output" == *'grpc_server_handled_total{grpc_code="OK",grpc_method="List",grpc_service="containerd.services.namespaces.v1.Namespaces",grpc_type="unary"} 2'* ]]
-  [[ "$output" == *process_resident_memory_bytes* ]]
+  # Methods that nobody called, and codes that none had, are there from the start.
+  [[ "$output" == *'grpc_server_handled_total{grpc_code="NotFound",grpc_method="Create",grpc_service="containerd.services.tasks.v1.Tasks",grpc_type="unary"} 0'* ]]
+  L='grpc_method="List",grpc_service="containerd.services.namespaces.v1.Namespaces",grpc_type="unary"} 2'
+  [[ "$output" == *"grpc_server_started_total{$L"* && "$output" == *"grpc_server_msg_received_total{$L"* && "$output" == *"grpc_server_msg_sent_total{$L"* ]]
+  [[ "$output" == *'ttrpc_server_started_total{ttrpc_method="Forward",'* ]]
+  [[ "$output" != *handling_seconds* && "$output" == *process_resident_memory_bytes* && "$output" == *process_max_fds* ]]
   [[ "$output" == *'# TYPE containerd_gc_gc_seconds histogram'* ]]
   [[ "$output" == *'containerd_gc_collections_total{status="success"} '* ]]
+}
+
+@test "grpc_histogram: how long calls took, too" {
+  daemon_stop
+  sed -i 's/^\[metrics\]/&\n  grpc_histogram = true/' "$D/config.toml"
+  daemon_start
+  "$CTR" namespaces ls
+  run get /v1/metrics
+  L='grpc_method="List",grpc_service="containerd.services.namespaces.v1.Namespaces",grpc_type="unary"'
+  [[ "$output" == *'# TYPE grpc_server_handling_seconds histogram'* ]]
+  [[ "$output" == *"grpc_server_handling_seconds_bucket{$L,le=\"+Inf\"} 1"* && "$output" == *"grpc_server_handling_seconds_count{$L} 1"* ]]
 }
 
 @test "other paths, methods and garbage are refused, and the daemon goes on" {
@@ -111,8 +127,11 @@ PY
   cp /bin/busybox "$R/bin/sleep"
   "$CTR" -n other run -d --env PATH=/bin --rootfs "$R" c1 sleep 1000
   run get /v1/metrics
-  [[ "$output" == *'container_pids_current{container_id="c1",namespace="other"} 1'* ]]
-  [[ "$output" == *'container_memory_usage'*'_bytes{container_id="c1",namespace="other"} '* ]]
+  [[ "$output" == *'container_pids_current{container_id="c1",namespace="other",runtime="io.containerd.runc.v2"} 1'* ]]
+  [[ "$output" == *'container_memory_usage'*'_bytes{container_id="c1",namespace="other",runtime="io.containerd.runc.v2"} '* ]]
+  # One per processor, where the kernel tells.
+  [ ! -e /sys/fs/cgroup/cpuacct ] ||
+    [[ "$output" == *'container_per_cpu_nanoseconds{container_id="c1",cpu="0",namespace="other",runtime="io.containerd.runc.v2"} '* ]]
   [ "$(grep -c '^# TYPE container_pids_current gauge' <<<"$output")" = 1 ]
   "$CTR" -n other tasks rm -f c1 || true
   wait_for 10 bash -c "[ -z \"\$('$CTR' -n other tasks ls -q)\" ]"

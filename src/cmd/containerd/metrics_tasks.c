@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "base/err.h"
+#include "base/labels.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -133,6 +134,62 @@ static const struct figure figures_v2[] = {
 	{ "memory_events.oom", "container_memory_oom_total" },
 };
 
+/* Lists: the figures of each element, told apart by labels. */
+struct list_figure {
+	const char *path;  /* to the list */
+	const char *field; /* of an element; NULL: the elements are numbers */
+	const char *name;
+	const char *const *labels; /* key and field in turn; a NULL field: the index */
+};
+
+static const char *const by_cpu[] = { "cpu", NULL, NULL };
+static const char *const by_page[] = { "page", "pagesize", NULL };
+static const char *const by_operation[] = { "device", "device", "major", "major", "minor",
+	"minor", "op", "op", NULL };
+static const char *const by_device[] = { "major", "major", "minor", "minor", NULL };
+
+static const struct list_figure lists_v1[] = {
+	{ "cpu.usage.per_cpu", NULL, "container_per_cpu_nanoseconds", by_cpu },
+	{ "hugetlb", "usage", "container_hugetlb_usage_bytes", by_page },
+	{ "hugetlb", "failcnt", "container_hugetlb_failcnt_total", by_page },
+	{ "hugetlb", "max", "container_hugetlb_max_bytes", by_page },
+	{ "blkio.io_merged_recursive", "value", "container_blkio_io_merged_recursive_total",
+			by_operation },
+	{ "blkio.io_queued_recursive", "value", "container_blkio_io_queued_recursive_total",
+			by_operation },
+	{ "blkio.io_service_bytes_recursive", "value",
+			"container_blkio_io_service_bytes_recursive_bytes", by_operation },
+	{ "blkio.io_service_time_recursive", "value",
+			"container_blkio_io_service_time_recursive_total", by_operation },
+	{ "blkio.io_serviced_recursive", "value", "container_blkio_io_serviced_recursive_total",
+			by_operation },
+	{ "blkio.io_time_recursive", "value", "container_blkio_io_time_recursive_total",
+			by_operation },
+	{ "blkio.sectors_recursive", "value", "container_blkio_sectors_recursive_total",
+			by_operation },
+};
+
+static const struct list_figure lists_v2[] = {
+	{ "io.usage", "rbytes", "container_io_rbytes_bytes", by_device },
+	{ "io.usage", "wbytes", "container_io_wbytes_bytes", by_device },
+	{ "io.usage", "rios", "container_io_rios_total", by_device },
+	{ "io.usage", "wios", "container_io_wios_total", by_device },
+};
+
+/* The figures of one version of control groups. */
+static const struct figures {
+	const ProtobufCMessageDescriptor *type;
+	const struct figure *single;
+	size_t single_count;
+	const struct list_figure *lists;
+	size_t list_count;
+} versions[] = {
+	{ &cgroups_v1__metrics__descriptor, figures_v1, ARRAY_LEN(figures_v1), lists_v1,
+			ARRAY_LEN(lists_v1) },
+	{ &cgroups_v2__metrics__descriptor, figures_v2, ARRAY_LEN(figures_v2), lists_v2,
+			ARRAY_LEN(lists_v2) },
+};
+
 struct scrape {
 	struct metrics *metrics; /* of this one time */
 	char **namespaces;
@@ -151,62 +208,147 @@ static const ProtobufCFieldDescriptor *find_field(
 	return NULL;
 }
 
-/* False where a message on the way is absent: that controller has no figures. */
-static bool find_figure(const ProtobufCMessage *m, const char *path, double *ret_value)
+/* The last field of a path and the message it is in. NULL where a message on the way is absent:
+ * that controller has no figures. */
+static const ProtobufCFieldDescriptor *walk(const ProtobufCMessage **m, const char *path)
 {
 	for (;;) {
 		size_t size = strcspn(path, ".");
-		const ProtobufCFieldDescriptor *f = find_field(m, path, size);
-		const void *at = f == NULL ? NULL : (const char *)m + f->offset;
+		const ProtobufCFieldDescriptor *f = find_field(*m, path, size);
 
-		if (f == NULL || f->label == PROTOBUF_C_LABEL_REPEATED)
-			return false;
-		if (path[size] == '\0') {
-			*ret_value = (double)*(const uint64_t *)at;
-			return f->type == PROTOBUF_C_TYPE_UINT64;
-		}
-		if (f->type != PROTOBUF_C_TYPE_MESSAGE)
-			return false;
-		m = *(const ProtobufCMessage *const *)at;
-		if (m == NULL)
-			return false;
+		if (f == NULL || path[size] == '\0')
+			return f;
+		if (f->type != PROTOBUF_C_TYPE_MESSAGE || f->label == PROTOBUF_C_LABEL_REPEATED)
+			return NULL;
+		*m = *(const ProtobufCMessage *const *)(const void *)((const char *)*m +
+								      f->offset);
+		if (*m == NULL)
+			return NULL;
 		path += size + 1;
 	}
 }
 
-static void add_figures(struct scrape *s, const char *id, const ProtobufCMessage *m,
-		const struct figure *figures, size_t count)
+static bool read_number(const ProtobufCMessage *m, const char *path, double *ret_value)
 {
-	AUTO_BUF struct buf labels = { .limit = 4096 };
+	const ProtobufCFieldDescriptor *f = walk(&m, path);
+
+	if (f == NULL || f->label == PROTOBUF_C_LABEL_REPEATED ||
+			f->type != PROTOBUF_C_TYPE_UINT64)
+		return false;
+	*ret_value = (double)*(const uint64_t *)(const void *)((const char *)m + f->offset);
+	return true;
+}
+
+static void add_value(struct scrape *s, const char *name, const char *labels, double value)
+{
+	metric_add(metrics_family(s->metrics, METRIC_GAUGE, name,
+				   "A figure of the task's cgroup."),
+			labels, value);
+}
+
+static void labels_text(const struct labels *labels, struct buf *out)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		metrics_add_label(out, labels->items[i].key, labels->items[i].value);
+}
+
+static void set_label(struct labels *labels, const char *key, const ProtobufCMessage *m,
+		const char *field)
+{
+	const ProtobufCFieldDescriptor *f = walk(&m, field);
+	AUTO_FREE char *number = NULL;
+	double value = 0;
+
+	if (f != NULL && f->type == PROTOBUF_C_TYPE_STRING) {
+		labels_set(labels, key,
+				*(const char *const *)(const void *)((const char *)m +
+								     f->offset));
+		return;
+	}
+	(void)read_number(m, field, &value);
+	number = xasprintf("%.0f", value);
+	labels_set(labels, key, number);
+}
+
+static void add_number(struct scrape *s, const struct labels *task, const struct list_figure *l,
+		size_t i, uint64_t number)
+{
+	AUTO_BUF struct buf text = { .limit = 16384 };
+	AUTO_FREE char *index = xasprintf("%zu", i);
+	AUTO_LABELS struct labels labels = { 0 };
+
+	labels_copy(&labels, task);
+	labels_set(&labels, l->labels[0], index);
+	labels_text(&labels, &text);
+	add_value(s, l->name, text.data, (double)number);
+}
+
+static void add_element(struct scrape *s, const struct labels *task,
+		const struct list_figure *l, const ProtobufCMessage *m)
+{
+	AUTO_BUF struct buf text = { .limit = 16384 };
+	AUTO_LABELS struct labels labels = { 0 };
 	double value;
 
-	metrics_add_label(&labels, "container_id", id);
-	metrics_add_label(&labels, "namespace", s->ns);
+	if (!read_number(m, l->field, &value))
+		return;
+	labels_copy(&labels, task);
+	for (const char *const *p = l->labels; *p != NULL; p += 2)
+		set_label(&labels, p[0], m, p[1]);
+	labels_text(&labels, &text);
+	add_value(s, l->name, text.data, value);
+}
+
+static void add_list(struct scrape *s, const struct labels *task, const ProtobufCMessage *m,
+		const struct list_figure *l)
+{
+	const ProtobufCFieldDescriptor *f = walk(&m, l->path);
+	const char *base = (const char *)m;
+	size_t count;
+	const void *items;
+
+	if (f == NULL || f->label != PROTOBUF_C_LABEL_REPEATED)
+		return;
+	memcpy(&count, base + f->quantifier_offset, sizeof(count));
+	memcpy(&items, base + f->offset, sizeof(items));
 	for (size_t i = 0; i < count; i++)
-		if (find_figure(m, figures[i].path, &value))
-			metric_add(metrics_family(s->metrics, METRIC_GAUGE, figures[i].name,
-						   "A figure of the task's cgroup."),
-					labels.data, value);
+		if (l->field == NULL)
+			add_number(s, task, l, i, ((const uint64_t *)items)[i]);
+		else
+			add_element(s, task, l, ((const ProtobufCMessage *const *)items)[i]);
+}
+
+static void add_figures(struct scrape *s, const struct task_metric *t,
+		const ProtobufCMessage *m, const struct figures *figures)
+{
+	AUTO_BUF struct buf text = { .limit = 16384 };
+	AUTO_LABELS struct labels labels = { 0 };
+	double value;
+
+	labels_set(&labels, "container_id", t->id);
+	labels_set(&labels, "namespace", s->ns);
+	if (t->runtime != NULL)
+		labels_set(&labels, "runtime", t->runtime);
+	labels_text(&labels, &text);
+	for (size_t i = 0; i < figures->single_count; i++)
+		if (read_number(m, figures->single[i].path, &value))
+			add_value(s, figures->single[i].name, text.data, value);
+	for (size_t i = 0; i < figures->list_count; i++)
+		add_list(s, &labels, m, &figures->lists[i]);
 }
 
 static void add_task(struct scrape *s, const struct task_metric *t)
 {
-	bool is_v1 = typeurl_names(t->data.type_url, &cgroups_v1__metrics__descriptor);
-	bool is_v2 = typeurl_names(t->data.type_url, &cgroups_v2__metrics__descriptor);
 	AUTO_ARENA struct arena a = { 0 };
 	AUTO_ERR struct err ignored = { 0 };
 	ProtobufCMessage *m = NULL;
 
 	arena_init(&a, MAX_FIGURES);
-	if ((!is_v1 && !is_v2) || pb_decode(is_v1 ? &cgroups_v1__metrics__descriptor
-						  : &cgroups_v2__metrics__descriptor,
-						  t->data.value, t->data.size, &a,
-						  &pb_limits_reply, &m, &ignored) < 0)
-		return;
-	if (is_v1)
-		add_figures(s, t->id, m, figures_v1, ARRAY_LEN(figures_v1));
-	else
-		add_figures(s, t->id, m, figures_v2, ARRAY_LEN(figures_v2));
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+		if (typeurl_names(t->data.type_url, versions[i].type) &&
+				pb_decode(versions[i].type, t->data.value, t->data.size, &a,
+						&pb_limits_reply, &m, &ignored) == 0)
+			add_figures(s, t, m, &versions[i]);
 }
 
 static void add_reply(void *arg, const struct task_reply *reply)

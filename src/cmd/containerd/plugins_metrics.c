@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where /v1/metrics is served (reference 03 §4.8), and what is counted for it here. */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include "base/version.h"
 #include "cmd/containerd/http_serve.h"
 #include "cmd/containerd/listeners.h"
+#include "cmd/containerd/metrics_calls.h"
 #include "cmd/containerd/metrics_tasks.h"
 #include "cmd/containerd/plugins.h"
 #include "config/config.h"
@@ -29,36 +32,13 @@
 
 struct metrics_plugin {
 	struct metrics *metrics; /* borrowed */
-	struct metric *handled;
 	struct rpc_server *rpc;
+	bool with_times;
 	struct http_server *http;
 	void *namespaces, *tasks; /* stores; NULL: no figures of tasks */
 	double start_s;		  /* wall time */
+	atomic_ulong scrapes;
 };
-
-/* --- gRPC --- */
-
-static const char *const code_names[] = { "OK", "Canceled", "Unknown", "InvalidArgument",
-	"DeadlineExceeded", "NotFound", "AlreadyExists", "PermissionDenied",
-	"ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented",
-	"Internal", "Unavailable", "DataLoss", "Unauthenticated" };
-static const char *const kind_names[] = { "unary", "server_stream", "client_stream",
-	"bidi_stream" };
-
-static void count_call(void *arg, const struct rpc_call_report *r)
-{
-	struct metrics_plugin *p = arg;
-	AUTO_BUF struct buf labels = { .limit = 4096 };
-	bool is_known = r->status >= 0 && (size_t)r->status < ARRAY_LEN(code_names);
-
-	if (r->transport != RPC_GRPC)
-		return;
-	metrics_add_label(&labels, "grpc_code", is_known ? code_names[r->status] : "Unknown");
-	metrics_add_label(&labels, "grpc_method", r->method);
-	metrics_add_label(&labels, "grpc_service", r->service);
-	metrics_add_label(&labels, "grpc_type", kind_names[r->kind]);
-	metric_add(p->handled, labels.data, 1);
-}
 
 /* --- the process --- */
 
@@ -82,6 +62,15 @@ static void add_memory(struct buf *out, int self)
 	add_gauge(out, "process_virtual_memory_bytes", "Virtual memory.", page * (double)size);
 }
 
+static void add_limit(
+		struct buf *out, __rlimit_resource_t which, const char *name, const char *help)
+{
+	struct rlimit limit;
+
+	if (getrlimit(which, &limit) == 0)
+		add_gauge(out, name, help, (double)limit.rlim_cur);
+}
+
 static void add_process(struct buf *out, double start_s)
 {
 	AUTO_CLOSE int self = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,6 +87,9 @@ static void add_process(struct buf *out, double start_s)
 		add_gauge(out, "process_open_fds", "Open descriptors.", (double)strv_len(fds));
 	if (self >= 0)
 		add_memory(out, self);
+	add_limit(out, RLIMIT_NOFILE, "process_max_fds", "Limit of open descriptors.");
+	add_limit(out, RLIMIT_AS, "process_virtual_memory_max_bytes",
+			"Limit of virtual memory.");
 	add_gauge(out, "process_start_time_seconds", "When the process started.", start_s);
 }
 
@@ -112,6 +104,19 @@ static void add_build(struct buf *out)
 	metrics_text_line(out, "containerd_build_info_total", labels.data, 1);
 }
 
+/* Of this endpoint itself: pages are made one at a time per connection, and none fails. */
+static void add_scrapes(struct buf *out, unsigned long before)
+{
+	static const char name[] = "promhttp_metric_handler_requests_total";
+
+	add_gauge(out, "promhttp_metric_handler_requests_in_flight", "Scrapes being answered.",
+			1);
+	metrics_text_head(out, name, METRIC_COUNTER, "Scrapes by status.");
+	metrics_text_line(out, name, "code=\"200\"", (double)before);
+	metrics_text_line(out, name, "code=\"500\"", 0);
+	metrics_text_line(out, name, "code=\"503\"", 0);
+}
+
 static const char *page(void *arg, const char *path, struct buf *body)
 {
 	struct metrics_plugin *p = arg;
@@ -120,9 +125,11 @@ static const char *page(void *arg, const char *path, struct buf *body)
 		return NULL;
 	add_build(body);
 	metrics_text(p->metrics, body);
+	metrics_add_calls(p->rpc, p->with_times, body);
 	if (p->namespaces != NULL && p->tasks != NULL)
 		metrics_add_tasks(p->namespaces, p->tasks, body);
 	add_process(body, p->start_s);
+	add_scrapes(body, atomic_fetch_add(&p->scrapes, 1));
 	return TEXT_TYPE;
 }
 
@@ -158,6 +165,17 @@ static int resume(void *arg, struct err *err)
 
 static const struct plugin_pause pause_ops = { .suspend = suspend, .resume = resume };
 
+/* A key of another plugin, which has nothing else to do. */
+static bool wants_times(struct config *config)
+{
+	const struct toml_value *section = NULL;
+	AUTO_ERR struct err ignored = { 0 };
+
+	return config_section(config, "io.containerd.metrics.v1.grpc-prometheus", &section,
+			       &ignored) == 0 &&
+	       toml_bool(toml_find(section, "grpc_histogram"));
+}
+
 int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct plugin_host *host = plugin_host(env);
@@ -174,11 +192,10 @@ int plugin_metrics_init(struct plugin_env *env, void **ret_instance, struct err 
 	p = xzalloc(sizeof(*p));
 	p->metrics = host->metrics;
 	p->start_s = (double)clock_wall_ns() / NS_PER_S;
-	p->handled = metrics_family(host->metrics, METRIC_COUNTER, "grpc_server_handled_total",
-			"Calls that were answered, whatever the answer.");
 	p->rpc = host->server;
 	find_tasks(env, p);
-	rpc_server_observe(host->server, count_call, p);
+	rpc_server_measure(host->server);
+	p->with_times = wants_times(host->config);
 	p->http = http_server_new(host->loop, host->data, fd, page, p);
 	plugin_on_pause(env, &pause_ops, p);
 	*ret_instance = p;
