@@ -28,5 +28,6 @@ UNUSED static void findings_init(struct findings *f)
 #define assert_findings(f, want)                                                               \
 	do {                                                                                   \
 		assert_string_equal((f)->lines.size == 0 ? "" : (f)->lines.data, want);        \
-		buf_clear(&(f)->lines);                                                        \
+		buf_done(&(f)->lines);                                                         \
+		findings_init(f);                                                              \
 	} while (0)

@@ -432,7 +432,7 @@ static void a_lost_client_cancels_its_calls(void **state)
 	assert_int_equal(recv_any(w, s, &any), 1);
 	channel_unref(w->c); /* the stream's reference keeps it open */
 	w->c = NULL;
-	assert_int_equal(w->toy->cancelled, 0);
+	assert_int_equal(toy_look(w->toy, &w->toy->cancelled), 0);
 	rpc_stream_free(s);
 	toy_wait(w->toy, &w->toy->cancelled, 1);
 	end(w);

@@ -51,6 +51,12 @@ void toy_wait(struct toy *t, const size_t *what, size_t want)
 			fail_msg("waited for %zu, got %zu", want, *what);
 }
 
+size_t toy_look(struct toy *t, const size_t *what)
+{
+	LOCKED(&t->lock);
+	return *what;
+}
+
 Google__Protobuf__Any *toy_any(struct arena *a, const char *text, size_t size)
 {
 	Google__Protobuf__Any *any = ARENA_NEW(a, Google__Protobuf__Any, google__protobuf__any);

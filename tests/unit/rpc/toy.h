@@ -38,6 +38,8 @@ void toy_init(struct toy *t);
 void toy_done(struct toy *t);
 /* Until the value at "what" (a field of t) is at least "want"; dies after 20 seconds. */
 void toy_wait(struct toy *t, const size_t *what, size_t want);
+/* The value at "what" now. */
+size_t toy_look(struct toy *t, const size_t *what);
 void toy_finish_parked(struct toy *t, const struct err *err);
 
 struct toy_server {
