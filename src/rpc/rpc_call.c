@@ -245,7 +245,7 @@ static void handler_back(struct call *call, enum call_fate fate, const struct er
 	assert((fate == CALL_FAILED) == (err->kind != ERR_NONE));
 	if (fate == CALL_MOVED)
 		return; /* and may already have ended */
-	if (fate != CALL_PARKED)
+	if (fate != CALL_PARKED && fate != CALL_SUSPENDED)
 		drop_memory(call);
 	mutex_lock(&call->pipe.lock);
 	call->phase = PHASE_PARKED;

@@ -104,7 +104,7 @@ void grpc_respond_data(struct grpc_call *g)
 	nv[0] = H2_NV(":status", "200", 3);
 	nv[1] = H2_NV("content-type", "application/grpc", 16);
 	/* the answer comes as the question did */
-	if (g->call->codec != NULL)
+	if (g->call != NULL && g->call->codec != NULL)
 		nv[n++] = H2_NV("grpc-encoding", "gzip", 4);
 	/* The peer's table of headers must not miss what it does not get to see. */
 	for (size_t i = 0; i < n && g->conn->replaying; i++)
