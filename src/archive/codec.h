@@ -33,8 +33,18 @@ struct codec {
 };
 
 MUST_USE struct codec *codec_new_gunzip(void);
-/* EXHAUSTED for frames that want a larger window. */
-MUST_USE struct codec *codec_new_unzstd(int window_log_max);
+/* Memory for a window: of a file, so that it need not stay in memory. NULL: there is none. */
+struct codec_window {
+	void *memory;
+	size_t size;
+};
+#define CODEC_SMALL_WINDOW   23 /* 8 MiB: what every decoder must take */
+#define CODEC_WINDOW_LOG_MAX 29 /* what containerd's own takes */
+/* What a file for windows up to that log must hold. */
+#define CODEC_WINDOW_BYTES(log) ((size_t)(UINT64_C(1) << (log)) + (1 << 20))
+/* EXHAUSTED for frames that want a larger window. Those over CODEC_SMALL_WINDOW are kept in the
+ * borrowed memory, and refused where there is none. */
+MUST_USE struct codec *codec_new_unzstd(int window_log_max, const struct codec_window *window);
 MUST_USE struct codec *codec_new_copy(void);
 MUST_USE struct codec *codec_new_gzip(void);
 MUST_USE struct codec *codec_new_zstd(void);

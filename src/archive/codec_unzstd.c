@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* zstd: any number of frames. */
+#define ZSTD_STATIC_LINKING_ONLY /* for its allocator and the frame's header */
 #include <stdlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -12,13 +13,57 @@ struct unzstd {
 	struct codec base;
 	ZSTD_DCtx *ctx;
 	bool in_frame;
+	int window_log_max;
+	struct codec_window window;
+	bool window_is_used;
 };
 
-static int fail(size_t rc, struct err *err)
+/* All else that it allocates fits into less. */
+#define LARGE ((size_t)(9 << 20))
+
+static void *allocate(void *arg, size_t size)
+{
+	struct unzstd *z = arg;
+
+	if (size < LARGE)
+		return malloc(size);
+	if (z->window_is_used || size > z->window.size)
+		return NULL;
+	z->window_is_used = true;
+	return z->window.memory;
+}
+
+static void release(void *arg, void *memory)
+{
+	struct unzstd *z = arg;
+
+	if (memory != NULL && memory == z->window.memory)
+		z->window_is_used = false;
+	else
+		free(memory);
+}
+
+/* Told apart from damage, with what was asked for, if it is in sight. */
+static int too_large(const struct unzstd *z, const void *frame, size_t size, struct err *err)
+{
+	ZSTD_frameHeader h;
+
+	if (ZSTD_getFrameHeader(&h, frame, size) != 0)
+		h.windowSize = 0;
+	if (h.windowSize == 0)
+		return err_set(err, ERR_EXHAUSTED, "zstd: window is over the limit of %d bytes",
+				1 << z->window_log_max);
+	return err_set(err, ERR_EXHAUSTED,
+			"zstd: window of %llu bytes is over the limit of %d bytes",
+			h.windowSize, 1 << z->window_log_max);
+}
+
+static int fail(const struct unzstd *z, size_t rc, const void *frame, size_t size,
+		struct err *err)
 {
 	switch (ZSTD_getErrorCode(rc)) {
 	case ZSTD_error_frameParameter_windowTooLarge:
-		return err_set(err, ERR_EXHAUSTED, "zstd: window size exceeded");
+		return too_large(z, frame, size, err);
 	case ZSTD_error_memory_allocation:
 		return err_set(err, ERR_EXHAUSTED, "zstd: out of memory");
 	case ZSTD_error_prefix_unknown:
@@ -30,7 +75,8 @@ static int fail(size_t rc, struct err *err)
 
 static int decompress_some(struct unzstd *z, struct codec_io *io, struct err *err)
 {
-	ZSTD_inBuffer in = { io->in, io->in_size, 0 };
+	const ZSTD_inBuffer all = { io->in, io->in_size, 0 };
+	ZSTD_inBuffer in = all;
 	ZSTD_outBuffer out = { io->out, io->out_size, 0 };
 	size_t rc = ZSTD_decompressStream(z->ctx, &out, &in);
 
@@ -39,7 +85,7 @@ static int decompress_some(struct unzstd *z, struct codec_io *io, struct err *er
 	io->out += out.pos;
 	io->out_size -= out.pos;
 	if (ZSTD_isError(rc))
-		return fail(rc, err);
+		return fail(z, rc, all.src, z->in_frame ? 0 : all.size, err);
 	z->in_frame = rc != 0;
 	return 0;
 }
@@ -70,14 +116,21 @@ static void unzstd_free(struct codec *self)
 	free(z);
 }
 
-struct codec *codec_new_unzstd(int window_log_max)
+struct codec *codec_new_unzstd(int window_log_max, const struct codec_window *window)
 {
 	struct unzstd *z = xzalloc(sizeof(*z));
+	const ZSTD_customMem memory = { allocate, release, z };
+
+	if (window != NULL)
+		z->window = *window;
+	z->window_log_max = window_log_max;
+	if (z->window.memory == NULL && window_log_max > CODEC_SMALL_WINDOW)
+		z->window_log_max = CODEC_SMALL_WINDOW;
 
 	z->base = (struct codec){ unzstd_step, unzstd_free };
-	z->ctx = ZSTD_createDCtx();
+	z->ctx = ZSTD_createDCtx_advanced(memory);
 	if (z->ctx == NULL)
 		abort();
-	(void)ZSTD_DCtx_setParameter(z->ctx, ZSTD_d_windowLogMax, window_log_max);
+	(void)ZSTD_DCtx_setParameter(z->ctx, ZSTD_d_windowLogMax, z->window_log_max);
 	return &z->base;
 }

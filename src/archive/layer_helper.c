@@ -117,7 +117,7 @@ static int spawn_it(struct layer_helper *h, const struct layer_helper_setup *s,
 		.path = s->path,
 		.envp = no_environment,
 		.cwd = "/",
-		.fds = { -1, -1, -1, -1, -1, -1, -1 },
+		.fds = { -1, -1, -1, -1, -1, -1, -1, -1 },
 		.fd_count = LAYER_FD_COUNT,
 		.death_signal = SIGKILL,
 	};
@@ -127,6 +127,8 @@ static int spawn_it(struct layer_helper *h, const struct layer_helper_setup *s,
 	child.fds[LAYER_FD_CONTROL] = e->control;
 	child.fds[LAYER_FD_TOLD] = h->told_event;
 	child.fds[LAYER_FD_INPUT] = s->input;
+	if (s->window > 0)
+		child.fds[LAYER_FD_WINDOW] = s->window;
 	strv_add(&argv, LAYER_HELPER_NAME);
 	strv_add(&argv, s->mode);
 	strv_addf(&argv, "%zu", s->ring_bytes);

@@ -28,6 +28,7 @@ struct layer_helper_setup {
 	gid_t gid;
 	uint64_t memory_bytes, cpu_seconds;
 	int window_log_max;
+	int window; /* a file to keep windows over CODEC_SMALL_WINDOW in, borrowed; 0: none */
 };
 
 struct layer_helper {

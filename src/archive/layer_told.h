@@ -12,6 +12,7 @@ enum {
 	LAYER_FD_CONTROL = 4, /* memory with a struct layer_told, for the daemon to write */
 	LAYER_FD_TOLD = 5,    /* an eventfd: told again */
 	LAYER_FD_INPUT = 6,   /* bytes to unpack or pack: a regular file, or a pipe */
+	LAYER_FD_WINDOW = 7,  /* a file for a decoder's large window; need not be there */
 	LAYER_FD_COUNT,
 };
 

@@ -3,12 +3,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "archive/codec.h"
 #include "archive/compression.h"
 #include "archive/unpack_priv.h"
 #include "base/clock.h"
@@ -149,11 +151,26 @@ static uint64_t most_bytes(const struct unpack *u)
 	return most > o->ratio_floor ? most : o->ratio_floor;
 }
 
+/* A file for a large window; -1 when there is no need or no place for one. */
+static int make_window(struct unpack *u)
+{
+	const struct unpack_options *o = &u->options;
+	AUTO_CLOSE int fd = -1;
+
+	if (o->window_log_max <= CODEC_SMALL_WINDOW || o->extract.temp_dir == NULL)
+		return -1;
+	fd = open(o->extract.temp_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)CODEC_WINDOW_BYTES(o->window_log_max)) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
 static int start_helper(struct unpack *u, struct layer_helper *h, const char *mode, int input,
 		struct err *err)
 {
 	const struct unpack_options *o = &u->options;
 	AUTO_FREE char *found = o->helper == NULL ? layer_helper_find() : NULL;
+	AUTO_CLOSE int window = input < 0 ? -1 : make_window(u);
 	size_t ring = input < 0 ? TAR_RING : UNPACK_RING;
 	struct layer_helper_setup setup = {
 		.path = found != NULL ? found : o->helper,
@@ -164,6 +181,7 @@ static int start_helper(struct unpack *u, struct layer_helper *h, const char *mo
 		.gid = o->gid,
 		.memory_bytes = HELPER_MEMORY + 2 * ring + (UINT64_C(1) << o->window_log_max),
 		.window_log_max = o->window_log_max,
+		.window = window,
 	};
 
 	if (u->source->size >= 0)

@@ -38,9 +38,11 @@ struct unpack_options {
 	int window_log_max; /* of zstd; 0: the default */
 	int64_t stall_ns;   /* a helper that says nothing for so long is stuck */
 };
-#define UNPACK_MAX_RATIO      200
-#define UNPACK_RATIO_FLOOR    (UINT64_C(1) << 30)
-#define UNPACK_WINDOW_LOG_MAX 23 /* 8 MiB: what every zstd decoder must take */
+#define UNPACK_MAX_RATIO   200
+#define UNPACK_RATIO_FLOOR (UINT64_C(1) << 30)
+/* 128 MiB, what "zstd --long" makes and takes. Windows over 8 MiB are kept in a file in
+ * extract.temp_dir; without that they are refused. */
+#define UNPACK_WINDOW_LOG_MAX 27
 #define UNPACK_STALL_NS	      (INT64_C(60) * 1000000000)
 
 struct unpack_result {

@@ -214,6 +214,12 @@ static const struct config_key erofs_differ_keys[] = {
 	{ 0 },
 };
 
+static const struct config_key walking_differ_keys[] = {
+	{ "zstd_max_window", CONFIG_INT, "134217728", 8388608, 536870912,
+			.help = "bytes of the largest window that zstd layers may ask for" },
+	{ 0 },
+};
+
 static const struct config_key no_keys[] = { { 0 } };
 
 static const struct config_key overlay_keys[] = {
@@ -265,6 +271,7 @@ const struct config_section config_sections[] = {
 	{ "io.containerd.cri.v1.images", config_cri_images_keys },
 	{ "io.containerd.cri.v1.runtime", config_cri_runtime_keys },
 	{ "io.containerd.differ.v1.erofs", erofs_differ_keys },
+	{ "io.containerd.differ.v1.walking", walking_differ_keys },
 	{ "io.containerd.gc.v1.scheduler", gc_keys },
 	{ "io.containerd.grpc.v1.cri", config_cri_server_keys },
 	{ "io.containerd.image-verifier.v1.bindir", verifier_keys },

@@ -29,7 +29,7 @@ struct diff_walking_options {
 	gid_t helper_gid;
 	bool walk_all;		 /* reads no upper directories: to compare results */
 	bool not_durable;	 /* layers are not synced unless Apply asks for it */
-	int zstd_window_log_max; /* 0: 23, the 8 MiB every decoder must take */
+	int zstd_window_log_max; /* 0: the default of archive/unpack.h */
 	const struct diff_processor *processors; /* copied */
 	size_t processor_count;
 };

@@ -57,6 +57,11 @@ static void read_processors(struct plugin_env *env, struct processors *p)
 	}
 }
 
+static int log2_of(int64_t n)
+{
+	return n <= 0 ? 0 : 63 - __builtin_clzll((unsigned long long)n);
+}
+
 int plugin_walking_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	__attribute__((cleanup(processors_done))) struct processors processors = { 0 };
@@ -69,6 +74,8 @@ int plugin_walking_init(struct plugin_env *env, void **ret_instance, struct err 
 	add_host_platform(env);
 	read_processors(env, &processors);
 	options.content = meta_content(m);
+	options.zstd_window_log_max =
+			log2_of(toml_int(toml_find(plugin_config(env), "zstd_max_window")));
 	options.processors = processors.list;
 	options.processor_count = processors.count;
 	*ret_instance = diff_walking_new(&options);

@@ -13,6 +13,8 @@
 struct err;
 struct layer_told;
 
+struct codec_window;
+
 struct decode {
 	struct memring ring;
 	const struct layer_told *told; /* the daemon writes there */
@@ -23,8 +25,8 @@ struct decode {
 
 /* Packed bytes from the input into the ring. */
 enum decode_codec { DECODE_UNPACK, DECODE_GZIP, DECODE_ZSTD };
-MUST_USE int decode_bytes(
-		struct decode *d, enum decode_codec codec, int window_log_max, struct err *err);
+MUST_USE int decode_bytes(struct decode *d, enum decode_codec codec, int window_log_max,
+		const struct codec_window *window, struct err *err);
 
 /* Tar in the ring into records. */
 MUST_USE int decode_tar(struct decode *d, struct err *err);

@@ -59,8 +59,8 @@ static int refill(struct input *in, struct codec_io *io, size_t least, struct er
 	return 0;
 }
 
-static struct codec *choose(
-		enum decode_codec codec, int window_log_max, const struct codec_io *io)
+static struct codec *choose(enum decode_codec codec, int window_log_max,
+		const struct codec_window *window, const struct codec_io *io)
 {
 	if (codec == DECODE_GZIP)
 		return codec_new_gzip();
@@ -70,7 +70,7 @@ static struct codec *choose(
 	case COMPRESSION_GZIP:
 		return codec_new_gunzip();
 	case COMPRESSION_ZSTD:
-		return codec_new_unzstd(window_log_max);
+		return codec_new_unzstd(window_log_max, window);
 	default:
 		return codec_new_copy();
 	}
@@ -112,7 +112,8 @@ static int pump(struct decode *d, struct codec *c, struct input *in, struct code
 	return 0;
 }
 
-int decode_bytes(struct decode *d, enum decode_codec codec, int window_log_max, struct err *err)
+int decode_bytes(struct decode *d, enum decode_codec codec, int window_log_max,
+		const struct codec_window *window, struct err *err)
 {
 	AUTO_FREE unsigned char *room = xmalloc(CODEC_LOOKBACK + INPUT_CHUNK);
 	struct input in = { .room = room };
@@ -121,6 +122,6 @@ int decode_bytes(struct decode *d, enum decode_codec codec, int window_log_max, 
 
 	if (refill(&in, &io, COMPRESSION_HEAD, err) < 0)
 		return -1;
-	c = choose(codec, window_log_max, &io);
+	c = choose(codec, window_log_max, window, &io);
 	return pump(d, c, &in, &io, err);
 }

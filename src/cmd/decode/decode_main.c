@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "archive/codec.h"
 #include "archive/layer_record.h"
 #include "archive/layer_told.h"
 #include "base/err.h"
@@ -60,15 +61,16 @@ static int give_up_rights(uint64_t const *numbers)
 	return sandbox_enter(&s);
 }
 
-static int run(struct decode *d, const char *mode, int window_log_max, struct err *err)
+static int run(struct decode *d, const char *mode, int window_log_max,
+		const struct codec_window *window, struct err *err)
 {
 	if (str_eq(mode, "parse"))
 		return decode_tar(d, err);
 	if (str_eq(mode, "gzip"))
-		return decode_bytes(d, DECODE_GZIP, window_log_max, err);
+		return decode_bytes(d, DECODE_GZIP, window_log_max, NULL, err);
 	if (str_eq(mode, "zstd"))
-		return decode_bytes(d, DECODE_ZSTD, window_log_max, err);
-	return decode_bytes(d, DECODE_UNPACK, window_log_max, err);
+		return decode_bytes(d, DECODE_ZSTD, window_log_max, NULL, err);
+	return decode_bytes(d, DECODE_UNPACK, window_log_max, window, err);
 }
 
 static int map_shared(struct decode *d, uint64_t size, bool writable)
@@ -79,6 +81,19 @@ static int map_shared(struct decode *d, uint64_t size, bool writable)
 		return -errno;
 	d->told = told;
 	return memring_map(LAYER_FD_RING, size, writable, &d->ring);
+}
+
+/* Its pages are the file's: under pressure they go to disk instead of filling memory. */
+static void map_window(uint64_t log, struct codec_window *ret_window)
+{
+	size_t size = log <= CODEC_WINDOW_LOG_MAX ? CODEC_WINDOW_BYTES(log) : 0;
+	void *memory;
+
+	if (log <= CODEC_SMALL_WINDOW || size == 0)
+		return;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, LAYER_FD_WINDOW, 0);
+	if (memory != MAP_FAILED) /* there may be none */
+		*ret_window = (struct codec_window){ memory, size };
 }
 
 static bool parse_numbers(char **args, uint64_t *numbers)
@@ -94,6 +109,7 @@ int main(int argc, char **argv)
 	AUTO_ERR struct err err = { 0 };
 	struct decode d = { .records.limit = SIZE_MAX };
 	uint64_t numbers[ARGUMENTS - 1];
+	struct codec_window window = { 0 };
 	int rc;
 
 	if (argc != ARGUMENTS + 1 || !parse_numbers(argv + 2, numbers)) {
@@ -101,12 +117,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	rc = map_shared(&d, numbers[0], !str_eq(argv[1], "parse"));
+	map_window(numbers[5], &window);
 	if (rc == 0)
 		rc = give_up_rights(numbers);
 	if (rc < 0)
 		(void)err_sys(&err, -rc, "enter sandbox");
 	else
-		rc = run(&d, argv[1], (int)numbers[5], &err);
+		rc = run(&d, argv[1], (int)numbers[5], &window, &err);
 	if (rc < 0)
 		layer_put_failure(&d.records, &err);
 	decode_flush(&d);

@@ -336,21 +336,61 @@ static void bombs_end_at_the_ratio(void **state)
 	assert_non_null(strstr(err_text(&p->err), "unpacks to more than"));
 }
 
+/* A frame with a window of 2^log bytes, and the tar in it as it is. */
+static void pack_in_window(struct place *p, int log)
+{
+	const unsigned char head[] = { 0x28, 0xb5, 0x2f, 0xfd, 0,
+		(unsigned char)((log - 10) << 3) };
+	const size_t most = 128 << 10;
+
+	buf_clear(&p->blob);
+	buf_add(&p->blob, head, sizeof(head));
+	for (size_t at = 0; at < p->tar.size; at += most) {
+		size_t n = p->tar.size - at < most ? p->tar.size - at : most;
+		size_t block = n << 3 | (at + n == p->tar.size);
+
+		for (int i = 0; i < 3; i++)
+			buf_add_byte(&p->blob, (unsigned char)(block >> 8 * i));
+		buf_add(&p->blob, p->tar.data + at, n);
+	}
+	close_fd(&p->source.fd);
+	store(p);
+}
+
 static void zstd_windows_are_limited(void **state)
 {
 	struct place *p = *state;
-	/* A frame whose window is 2 GiB, and one of 128 MiB, with one byte many times. */
-	static const char huge[] = "\x28\xb5\x2f\xfd\x00\xa8\x4b\x00\x00\x00";
-	static const char large[] = "\x28\xb5\x2f\xfd\x00\x88\xfb\xff\x1f\x00";
 
-	buf_add(&p->blob, huge, sizeof(huge) - 1);
-	store(p);
-	refused(p, ERR_EXHAUSTED, "zstd: window size exceeded: resource exhausted");
-	buf_clear(&p->blob);
-	close_fd(&p->source.fd);
-	buf_add(&p->blob, large, sizeof(large) - 1);
-	store(p);
-	refused(p, ERR_EXHAUSTED, "zstd: window size exceeded: resource exhausted");
+	make_tar(p);
+	p->options.extract.temp_dir = p->dir.path;
+	pack_in_window(p, 31);
+	refused(p, ERR_EXHAUSTED,
+			"zstd: window of 2147483648 bytes is over the limit of 134217728 "
+			"bytes: "
+			"resource exhausted");
+	p->options.window_log_max = 25;
+	pack_in_window(p, 26);
+	refused(p, ERR_EXHAUSTED,
+			"zstd: window of 67108864 bytes is over the limit of 33554432 bytes: "
+			"resource exhausted");
+}
+
+/* What buildkit and podman make at their highest levels, and "zstd --long". */
+static void large_zstd_windows_are_kept_in_a_file(void **state)
+{
+	struct place *p = *state;
+
+	make_tar(p);
+	pack_in_window(p, 27);
+	refused(p, ERR_EXHAUSTED,
+			"zstd: window of 134217728 bytes is over the limit of 8388608 bytes: "
+			"resource exhausted");
+	p->options.extract.temp_dir = p->dir.path;
+	pack_in_window(p, 27);
+	unpacks_all(p);
+	p->options.window_log_max = 29;
+	pack_in_window(p, 29);
+	unpacks_all(p);
 }
 
 static void cancellation_ends_a_layer(void **state)
@@ -578,6 +618,7 @@ int main(void)
 		AT_PLACE(data_of_odd_entries_is_passed_over),
 		AT_PLACE(bombs_end_at_the_ratio),
 		AT_PLACE(zstd_windows_are_limited),
+		AT_PLACE(large_zstd_windows_are_kept_in_a_file),
 		AT_PLACE(cancellation_ends_a_layer),
 		AT_PLACE(cancellation_wakes_who_waits),
 		AT_PLACE(helpers_that_end_fail_only_their_layer),
