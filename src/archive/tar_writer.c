@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 #define MAX_OCTAL_ID   07777777
-#define MAX_OCTAL_SIZE 077777777777
+#define MAX_OCTAL_SIZE 077777777777 /* times, too: until 2242 */
 #define NAME_SIZE      100
 #define PREFIX_SIZE    155
 
@@ -41,6 +41,11 @@ static bool name_fits(const char *name)
 	return is_ascii(name) && (strlen(name) <= NAME_SIZE || find_cut(name) != NULL);
 }
 
+static bool time_fits(const struct tar_entry *e)
+{
+	return e->mtime.tv_sec >= 0 && e->mtime.tv_sec <= MAX_OCTAL_SIZE;
+}
+
 static void put_octal(char *field, size_t size, uint64_t value)
 {
 	for (field += size - 1; size-- > 1; value >>= 3)
@@ -68,7 +73,7 @@ static void put_block(struct buf *out, const struct tar_entry *e)
 	put_octal(block + 108, 8, e->uid <= MAX_OCTAL_ID ? e->uid : 0);
 	put_octal(block + 116, 8, e->gid <= MAX_OCTAL_ID ? e->gid : 0);
 	put_octal(block + 124, 12, e->size <= MAX_OCTAL_SIZE ? e->size : 0);
-	put_octal(block + 136, 12, e->mtime.tv_sec >= 0 ? (uint64_t)e->mtime.tv_sec : 0);
+	put_octal(block + 136, 12, time_fits(e) ? (uint64_t)e->mtime.tv_sec : 0);
 	memset(block + 148, ' ', 8);
 	block[156] = (char)e->type;
 	memcpy(block + 157, e->link, strnlen(e->link, NAME_SIZE));
@@ -115,7 +120,7 @@ static void put_records(struct buf *body, const struct tar_entry *e)
 		put_number(body, "gid", e->gid);
 	if (strlen(e->link) > NAME_SIZE || !is_ascii(e->link))
 		put_record(body, "linkpath", e->link, strlen(e->link));
-	if (e->mtime.tv_sec < 0)
+	if (!time_fits(e))
 		put_number(body, "mtime", e->mtime.tv_sec);
 	if (!name_fits(e->path))
 		put_record(body, "path", e->path, strlen(e->path));

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/mutex.h"
+#include "base/str.h"
 
 static const double bounds[] = { .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10 };
 
@@ -105,10 +106,15 @@ void metric_add(struct metric *f, const char *labels, double value)
 
 void metrics_add_label(struct buf *labels, const char *key, const char *value)
 {
+	/* Readers refuse the whole text for one byte that is no UTF-8. */
+	bool is_text = utf8_valid(value, strlen(value));
+
 	buf_addf(labels, "%s%s=\"", labels->size > 0 ? "," : "", key);
 	for (; *value != '\0'; value++)
 		if (*value == '\n')
 			buf_add_str(labels, "\\n");
+		else if (!is_text && (unsigned char)*value >= 0x80)
+			buf_add_byte(labels, '?');
 		else if (*value == '\\' || *value == '"')
 			buf_addf(labels, "\\%c", *value);
 		else
