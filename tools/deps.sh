@@ -5,7 +5,7 @@ set -eu
 
 build_packages="gcc g++ make meson ninja-build pkg-config protobuf-compiler protobuf-c-compiler
   libprotobuf-dev libprotobuf-c-dev libnghttp2-dev libuv1-dev liblmdb-dev libjansson-dev
-  libpcre2-dev libseccomp-dev libssl-dev zlib1g-dev libzstd-dev libisal-dev libtomlplusplus-dev
+  libpcre2-dev libseccomp-dev libssl-dev zlib1g-dev libzstd-dev libisal-dev libtomlplusplus-dev libyaml-dev
   python3 ca-certificates"
 run_packages="runc busybox-static"
 test_packages="e2fsprogs docker.io iptables libcmocka-dev bats containerd crun skopeo umoci jq procps iproute2 util-linux

@@ -86,6 +86,19 @@ CTRD_API int ctrd_spec_add_host_devices(struct ctrd_spec *spec, struct ctrd_erro
 /** A device, or the devices of a directory; access as in "rwm". */
 CTRD_API int ctrd_spec_add_device(struct ctrd_spec *spec, const char *path, const char *access,
 		struct ctrd_error **ret_error);
+/** Nonzero for a name of the Container Device Interface, "vendor/class=device". */
+CTRD_API int ctrd_is_cdi_name(const char *name);
+/** What the files in /etc/cdi and /var/run/cdi say the devices need. All of them or none. */
+CTRD_API int ctrd_spec_add_cdi_devices(struct ctrd_spec *spec, const char *const *names,
+		struct ctrd_error **ret_error);
+/** Graphics cards by their numbers, through CDI: of NVIDIA, or else of AMD. */
+CTRD_API int ctrd_spec_add_gpus(struct ctrd_spec *spec, const char *const *numbers,
+		struct ctrd_error **ret_error);
+/** A class of block I/O, from the text of a YAML file of such classes. */
+CTRD_API int ctrd_spec_set_blockio_class(struct ctrd_spec *spec, const void *yaml, size_t size,
+		const char *class_name, struct ctrd_error **ret_error);
+/** A class of Intel's Resource Director, which the host's resctrl has. */
+CTRD_API void ctrd_spec_set_rdt_class(struct ctrd_spec *spec, const char *class_name);
 CTRD_API void ctrd_spec_set_rootfs(struct ctrd_spec *spec, const char *path);
 CTRD_API void ctrd_spec_set_readonly(struct ctrd_spec *spec);
 CTRD_API void ctrd_spec_set_propagation(struct ctrd_spec *spec, const char *mode);

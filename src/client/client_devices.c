@@ -11,6 +11,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "oci/blockio.h"
+#include "oci/cdi.h"
 #include "os/fs.h"
 
 #define MAX_DEPTH   16
@@ -115,4 +117,58 @@ int ctrd_spec_add_device(struct ctrd_spec *s, const char *path, const char *acce
 	AUTO_ERR struct err err = { 0 };
 
 	return api_result(add_path(&w, path, &err), &err, ret_error);
+}
+
+/* --- what files of the host say ------------------------------------------------------------
+ */
+
+int ctrd_is_cdi_name(const char *name)
+{
+	return cdi_is_name(name);
+}
+
+static int inject(struct ctrd_spec *s, const struct cdi *c, char *const *names, struct err *err)
+{
+	return cdi_inject(c, s->doc, names, err) < 0
+			       ? err_wrap(err, "CDI device injection failed")
+			       : 0;
+}
+
+int ctrd_spec_add_cdi_devices(
+		struct ctrd_spec *s, const char *const *names, struct ctrd_error **ret_error)
+{
+	AUTO(cdi_free) struct cdi *c = cdi_load(cdi_default_dirs);
+	AUTO_ERR struct err err = { 0 };
+
+	return api_result(inject(s, c, (char *const *)(uintptr_t)names, &err), &err, ret_error);
+}
+
+int ctrd_spec_add_gpus(
+		struct ctrd_spec *s, const char *const *numbers, struct ctrd_error **ret_error)
+{
+	AUTO(cdi_free) struct cdi *c = cdi_load(cdi_default_dirs);
+	const char *kind = cdi_has_kind(c, "nvidia.com/gpu") || !cdi_has_kind(c, "amd.com/gpu")
+					   ? "nvidia.com/gpu"
+					   : "amd.com/gpu";
+	AUTO_STRV char **names = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	for (; *numbers != NULL; numbers++)
+		strv_addf(&names, "%s=%s", kind, *numbers);
+	return api_result(inject(s, c, names, &err), &err, ret_error);
+}
+
+int ctrd_spec_set_blockio_class(struct ctrd_spec *s, const void *yaml, size_t size,
+		const char *class_name, struct ctrd_error **ret_error)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	return api_result(blockio_apply(s->doc, yaml, size, class_name, &err), &err, ret_error);
+}
+
+void ctrd_spec_set_rdt_class(struct ctrd_spec *s, const char *class_name)
+{
+	struct jnode *rdt = jnode_need_object(spec_linux(s->doc), "intelRdt");
+
+	jnode_set_str(rdt, "closID", class_name);
 }

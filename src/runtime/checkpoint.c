@@ -29,8 +29,8 @@
 
 int checkpoint_make_dir(const struct checkpoint_place *p, char **ret_path, struct err *err)
 {
-	AUTO_FREE char *path = xasprintf("%s/%s/%s/ctrd-checkpointXXXXXX", p->rt->dirs.root,
-			p->ns, p->id);
+	AUTO_FREE char *path = xasprintf(
+			"%s/%s/%s/ctrd-checkpointXXXXXX", p->rt->dirs.root, p->ns, p->id);
 
 	ASSERT_MAY_BLOCK();
 	if (mkdtemp(path) == NULL)

@@ -70,16 +70,36 @@ int json_scan_string(struct json_scan *s, struct err *err)
 	return json_scan_fail(s, err, "string does not end");
 }
 
+static bool scan_digits(struct json_scan *s)
+{
+	size_t from = s->at;
+
+	while (s->at < s->size && s->data[s->at] >= '0' && s->data[s->at] <= '9')
+		s->at++;
+	return s->at > from;
+}
+
+/* RFC 8259 §6: no leading zero, and digits on both sides of a point. */
 static int scan_number(struct json_scan *s, struct err *err)
 {
-	size_t digits = 0;
+	size_t from;
+	bool ok;
 
 	if (json_scan_peek(s) == '-')
 		s->at++;
-	for (; s->at < s->size && memchr("0123456789+-.eE", s->data[s->at], 15) != NULL;
-			s->at++)
-		digits += s->data[s->at] >= '0' && s->data[s->at] <= '9';
-	return digits > 0 ? 0 : json_scan_fail(s, err, "value expected");
+	from = s->at;
+	ok = scan_digits(s) && (s->data[from] != '0' || s->at == from + 1);
+	if (ok && json_scan_peek(s) == '.') {
+		s->at++;
+		ok = scan_digits(s);
+	}
+	if (ok && (json_scan_peek(s) == 'e' || json_scan_peek(s) == 'E')) {
+		s->at++;
+		if (json_scan_peek(s) == '+' || json_scan_peek(s) == '-')
+			s->at++;
+		ok = scan_digits(s);
+	}
+	return ok ? 0 : json_scan_fail(s, err, "value expected");
 }
 
 static int scan_word(struct json_scan *s, const char *word, struct err *err)

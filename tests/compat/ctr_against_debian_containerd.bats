@@ -259,6 +259,25 @@ same() {
   [ "$output" = native ]
 }
 
+@test "run: devices by the Container Device Interface" {
+  [ -n "${CTRD_PRIVATE:-}" ] || skip "would write to this machine's /var/run/cdi"
+  mkdir -p /var/run/cdi
+  cat >/var/run/cdi/card.yaml <<'EOF'
+cdiVersion: "0.6.0"
+kind: example.com/card
+devices:
+- name: zero
+  containerEdits:
+    env: [CARD=yes]
+    deviceNodes: [{path: /dev/card0, hostPath: /dev/zero, permissions: r}]
+EOF
+  run "$OURS" run --rm --device example.com/card=zero "$IMAGE" cd1 sh -c 'head -c 1 /dev/card0 | wc -c; echo $CARD'
+  [ "$(echo $output)" = "1 yes" ]
+  run "$OURS" run --rm --device example.com/card=one "$IMAGE" cd2 true
+  [ "$output" = "ctr: CDI device injection failed: unresolvable CDI devices example.com/card=one" ]
+  rm -r /var/run/cdi
+}
+
 @test "run: signals are passed on" {
   "$OURS" run --rm "$IMAGE" s1 sh -c 'trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 1; done' >"$D/s1" 3>&- &
   local pid=$!

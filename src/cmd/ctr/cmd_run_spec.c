@@ -216,21 +216,41 @@ static int apply_rlimit(const char *text, struct ctrd_spec *spec)
 static int apply_devices(args_type *args, struct ctrd_spec *spec)
 {
 	struct ctrd_error *error = NULL;
+	AUTO_STRV char **cdi = NULL;
 
-	if (args->gpus != NULL)
-		return out_fail("--gpus: not implemented");
-	for (char **d = args->devices; d != NULL && *d != NULL; d++)
-		if (ctrd_spec_add_device(spec, *d, "rwm", &error) < 0)
+	for (char **d = args->devices; d != NULL && *d != NULL; d++) {
+		if (ctrd_is_cdi_name(*d))
+			strv_add(&cdi, *d);
+		else if (ctrd_spec_add_device(spec, *d, "rwm", &error) < 0)
 			return out_error(error);
+	}
+	if (cdi != NULL &&
+			ctrd_spec_add_cdi_devices(spec, (const char *const *)cdi, &error) < 0)
+		return out_error(error);
+	if (args->gpus != NULL &&
+			ctrd_spec_add_gpus(spec, (const char *const *)args->gpus, &error) < 0)
+		return out_error(error);
 	return 0;
 }
 
-static int apply_classes(args_type *args)
+static int apply_classes(args_type *args, struct ctrd_spec *spec)
 {
-	if (!str_is_empty(args->blockio_class) || !str_is_empty(args->blockio_config))
-		return out_fail("--blockio-class: not implemented");
+	AUTO_FREE char *file = NULL;
+	struct ctrd_error *error = NULL;
+	int status;
+
 	if (!str_is_empty(args->rdt_class))
-		return out_fail("--rdt-class: not implemented");
+		ctrd_spec_set_rdt_class(spec, args->rdt_class);
+	if (str_is_empty(args->blockio_class))
+		return 0;
+	if (str_is_empty(args->blockio_config))
+		return out_fail("blockio not enabled: no --blockio-config-file");
+	status = read_whole_file("", args->blockio_config, &file);
+	if (status != 0)
+		return status;
+	if (ctrd_spec_set_blockio_class(spec, file, strlen(file), args->blockio_class, &error) <
+			0)
+		return out_error(error);
 	return 0;
 }
 
@@ -303,7 +323,7 @@ int apply_late_flags(const struct cx *cx, struct ctrd_spec *spec,
 		return STATUS_FAILED;
 	if (!str_is_empty(args->propagation))
 		ctrd_spec_set_propagation(spec, args->propagation);
-	if (apply_classes(args) != 0)
+	if (apply_classes(args, spec) != 0)
 		return STATUS_FAILED;
 	if (!str_is_empty(args->hostname))
 		ctrd_spec_set_hostname(spec, args->hostname);

@@ -65,7 +65,8 @@ static void escapes_are_decoded_and_lone_surrogates_replaced(void **state)
 static void malformed_documents_are_refused(void **state)
 {
 	static const char *const bad[] = { "", "{", "[1,]", "{\"a\"}", "{\"a\":1,}", "[1] 2",
-		"\"\\q\"", "\"\\u0000\"", "\"\\u12\"", "nul", "{1:2}", "[1 2]", "\"a" };
+		"\"\\q\"", "\"\\u0000\"", "\"\\u12\"", "nul", "{1:2}", "[1 2]", "\"a", "1.2.3",
+		"01", "1.", ".5", "-", "+1", "1e", "1e+", "0x1" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		AUTO_ERR struct err err = { 0 };
