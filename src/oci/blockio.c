@@ -57,8 +57,8 @@ static void add_device(struct jnode *list, const struct stat *st, const char *ke
 /* Of a partition, the whole disk is meant: limits are the disk's. */
 static void whole_disk(struct stat *st)
 {
-	AUTO_FREE char *dir = xasprintf("/sys/dev/block/%u:%u", major(st->st_rdev),
-			minor(st->st_rdev));
+	AUTO_FREE char *dir = xasprintf(
+			"/sys/dev/block/%u:%u", major(st->st_rdev), minor(st->st_rdev));
 	AUTO_FREE char *partition = xasprintf("%s/partition", dir);
 	AUTO_FREE char *parent = NULL;
 	AUTO_FREE char *real = realpath(dir, NULL);
@@ -95,8 +95,8 @@ static int apply_to(const struct jnode *set, const struct stat *st, struct jnode
 	return 0;
 }
 
-static int apply_pattern(const struct jnode *set, const char *pattern, struct jnode *io,
-		struct err *err)
+static int apply_pattern(
+		const struct jnode *set, const char *pattern, struct jnode *io, struct err *err)
 {
 	glob_t found = { 0 };
 	int rc = 0;
@@ -131,7 +131,7 @@ static int apply_set(const struct jnode *set, struct jnode *io, struct err *err)
 
 		if (pattern == NULL || apply_pattern(set, pattern, io, err) < 0)
 			return pattern == NULL ? err_set(err, ERR_INVALID,
-							 "a device is no path")
+								 "a device is no path")
 					       : -1;
 	}
 	return 0;
@@ -148,8 +148,8 @@ int blockio_apply(struct jnode *spec, const void *file, size_t size, const char 
 		return -1;
 	sets = jnode_get(jnode_get(doc, "Classes"), class_name);
 	if (sets == NULL)
-		return err_set(err, ERR_NOT_FOUND,
-				"no OCI BlockIO parameters for class \"%s\"", class_name);
+		return err_set(err, ERR_NOT_FOUND, "no OCI BlockIO parameters for class \"%s\"",
+				class_name);
 	for (size_t i = 0; i < jnode_count(sets); i++)
 		if (apply_set(jnode_item(sets, i), io, err) < 0)
 			return err_wrap(err, "blockio class %s", class_name);

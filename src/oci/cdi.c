@@ -153,7 +153,8 @@ struct cdi *cdi_load(const char *const *dirs)
 		if (fs_list(AT_FDCWD, dirs[i], &names) < 0)
 			continue;
 		for (char **n = names; n != NULL && *n != NULL; n++)
-			if (str_ends(*n, ".json") || str_ends(*n, ".yaml") || str_ends(*n, ".yml"))
+			if (str_ends(*n, ".json") || str_ends(*n, ".yaml") ||
+					str_ends(*n, ".yml"))
 				load_file(c, dirs[i], *n, i);
 	}
 	return c;
@@ -250,7 +251,8 @@ int cdi_inject(const struct cdi *c, struct jnode *spec, char *const *names, stru
 		const struct cdi_file *f = find(c, *n, &device);
 
 		if (is_first_of(c, f, names, n) &&
-				cdi_edits_apply(jnode_get(f->doc, "containerEdits"), spec, err) < 0)
+				cdi_edits_apply(jnode_get(f->doc, "containerEdits"), spec,
+						err) < 0)
 			return -1;
 		if (cdi_edits_apply(jnode_get(device, "containerEdits"), spec, err) < 0)
 			return err_wrap(err, "%s", *n);

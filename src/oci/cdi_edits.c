@@ -158,8 +158,7 @@ static int add_node(const struct jnode *d, struct jnode *spec, struct err *err)
 	if (type[0] != '\0' && (type[0] == 'p' || (jnode_get_i64(d, "major", &n) && n != 0))) {
 		jnode_set_str(device, "type", type);
 		jnode_set(device, "major", jnode_i64(n));
-		jnode_set(device, "minor",
-				jnode_i64(jnode_get_i64(d, "minor", &n) ? n : 0));
+		jnode_set(device, "minor", jnode_i64(jnode_get_i64(d, "minor", &n) ? n : 0));
 	} else if (ask_host(d, device, err) < 0) {
 		return -1;
 	}
@@ -230,8 +229,8 @@ static void add_groups(const struct jnode *gids, struct jnode *spec)
 
 		if (!str_i64(text, &gid) || gid <= 0)
 			continue;
-		list = jnode_need_array(
-				jnode_need_object(spec_process(spec), "user"), "additionalGids");
+		list = jnode_need_array(jnode_need_object(spec_process(spec), "user"),
+				"additionalGids");
 		if (!has_number(list, gid))
 			jnode_append(list, jnode_i64(gid));
 	}

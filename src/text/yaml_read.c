@@ -109,7 +109,7 @@ static int read_scalar(struct reader *r, const yaml_event_t *e, struct jnode **r
 	if (memchr(text, '\0', e->data.scalar.length) != NULL)
 		return bad(r, err, "a text holds a NUL");
 	*ret_node = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain(text)
-								     : jnode_text(text);
+								    : jnode_text(text);
 	return 0;
 }
 
@@ -170,8 +170,8 @@ static int read_collection(struct reader *r, const yaml_event_t *e, struct jnode
 		struct err *err)
 {
 	bool is_list = e->type == YAML_SEQUENCE_START_EVENT;
-	const void *anchor = is_list ? e->data.sequence_start.anchor
-				     : e->data.mapping_start.anchor;
+	const void *anchor =
+			is_list ? e->data.sequence_start.anchor : e->data.mapping_start.anchor;
 	const void *tag = is_list ? e->data.sequence_start.tag : e->data.mapping_start.tag;
 	AUTO(jnode_free) struct jnode *n = is_list ? jnode_array() : jnode_object();
 	int rc;

@@ -9,14 +9,13 @@
 #include "text/jnode.h"
 #include "unit/unit.h"
 
-static const char file[] =
-		"Classes:\n"
-		"  slow:\n"
-		"  - Weight: 80\n"
-		"  - Devices: [/dev/none-such*, /dev/null]\n"
-		"    ThrottleReadBps: 10M\n"
-		"  bad:\n"
-		"  - Weight: many\n";
+static const char file[] = "Classes:\n"
+			   "  slow:\n"
+			   "  - Weight: 80\n"
+			   "  - Devices: [/dev/none-such*, /dev/null]\n"
+			   "    ThrottleReadBps: 10M\n"
+			   "  bad:\n"
+			   "  - Weight: many\n";
 
 static int apply(const char *text, const char *class_name, struct jnode *spec, struct err *err)
 {
@@ -32,8 +31,7 @@ static void a_class_sets_weights_and_the_limits_of_disks(void **state UNUSED)
 
 	assert_int_equal(apply(file, "slow", spec, &err), 0);
 	text = jnode_to_text(spec, NULL);
-	assert_string_equal(text,
-			"{\"linux\":{\"resources\":{\"blockIO\":{\"weight\":80}}}}");
+	assert_string_equal(text, "{\"linux\":{\"resources\":{\"blockIO\":{\"weight\":80}}}}");
 }
 
 static void what_makes_no_sense_is_told(void **state UNUSED)
@@ -46,7 +44,8 @@ static void what_makes_no_sense_is_told(void **state UNUSED)
 	assert_int_equal(apply(file, "bad", spec, &err), -1);
 	assert_non_null(strstr(err_text(&err), "blockio class bad"));
 	assert_int_equal(apply(file, "fast", spec, &none), -1);
-	assert_non_null(strstr(err_text(&none), "no OCI BlockIO parameters for class \"fast\""));
+	assert_non_null(strstr(
+			err_text(&none), "no OCI BlockIO parameters for class \"fast\""));
 	assert_int_equal(apply("a: [", "fast", spec, &yaml), -1);
 	assert_int_equal(jnode_count(spec), 0);
 }

@@ -18,15 +18,18 @@ static const char vendor_yaml[] =
 		"containerEdits:\n"
 		"  env: [A=all]\n"
 		"  hooks:\n"
-		"  - {hookName: createContainer, path: /bin/hook, args: [hook, x], timeout: 5}\n"
+		"  - {hookName: createContainer, path: /bin/hook, args: [hook, x], timeout: "
+		"5}\n"
 		"devices:\n"
 		"- name: zero\n"
 		"  containerEdits:\n"
 		"    env: [ONE=zero, TWO=2]\n"
 		"    deviceNodes:\n"
-		"    - {path: /dev/card0, hostPath: /dev/zero, permissions: rw, fileMode: 0600}\n"
+		"    - {path: /dev/card0, hostPath: /dev/zero, permissions: rw, fileMode: "
+		"0600}\n"
 		"    mounts:\n"
-		"    - {hostPath: /lib/x, containerPath: /usr/lib/deep/x, options: [ro, bind]}\n"
+		"    - {hostPath: /lib/x, containerPath: /usr/lib/deep/x, options: [ro, "
+		"bind]}\n"
 		"    - {hostPath: /lib/y, containerPath: /y}\n"
 		"    additionalGids: [44, 0, 44]\n"
 		"- name: one\n"
@@ -88,14 +91,22 @@ static void a_device_brings_all_its_edits(void **state UNUSED)
 			"{\"process\":{\"env\":[\"ONE=1\"],\"user\":{\"uid\":7,\"gid\":0}},"
 			"\"mounts\":[{\"destination\":\"/a/b\"},{\"destination\":\"/\"}]}",
 			names,
-			"{\"process\":{\"env\":[\"ONE=zero\",\"A=all\",\"TWO=2\"],\"user\":{\"uid\":7,"
-			"\"gid\":0,\"additionalGids\":[44]}},\"mounts\":[{\"destination\":\"/\"},"
-			"{\"destination\":\"/y\",\"source\":\"/lib/y\"},{\"destination\":\"/a/b\"},"
-			"{\"destination\":\"/usr/lib/deep/x\",\"source\":\"/lib/x\",\"options\":"
-			"[\"ro\",\"bind\"]}],\"hooks\":{\"createContainer\":[{\"path\":\"/bin/hook\","
-			"\"args\":[\"hook\",\"x\"],\"timeout\":5}]},\"linux\":{\"resources\":{\"devices\":"
-			"[{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":5,\"access\":\"rw\"}]},"
-			"\"devices\":[{\"path\":\"/dev/card0\",\"type\":\"c\",\"major\":1,\"minor\":5,"
+			"{\"process\":{\"env\":[\"ONE=zero\",\"A=all\",\"TWO=2\"],\"user\":{"
+			"\"uid\":7,"
+			"\"gid\":0,\"additionalGids\":[44]}},\"mounts\":[{\"destination\":\"/"
+			"\"},"
+			"{\"destination\":\"/y\",\"source\":\"/lib/y\"},{\"destination\":\"/a/"
+			"b\"},"
+			"{\"destination\":\"/usr/lib/deep/x\",\"source\":\"/lib/"
+			"x\",\"options\":"
+			"[\"ro\",\"bind\"]}],\"hooks\":{\"createContainer\":[{\"path\":\"/bin/"
+			"hook\","
+			"\"args\":[\"hook\",\"x\"],\"timeout\":5}]},\"linux\":{\"resources\":{"
+			"\"devices\":"
+			"[{\"allow\":true,\"type\":\"c\",\"major\":1,\"minor\":5,\"access\":"
+			"\"rw\"}]},"
+			"\"devices\":[{\"path\":\"/dev/"
+			"card0\",\"type\":\"c\",\"major\":1,\"minor\":5,"
 			"\"fileMode\":384,\"uid\":7}]}}");
 }
 
@@ -105,12 +116,18 @@ static void edits_of_the_file_come_once_and_devices_replace_each_other(void **st
 	const char *names[] = { "example.com/card=one", "example.com/card=one", NULL };
 
 	assert_injects(c, "{}", names,
-			"{\"process\":{\"env\":[\"A=all\",\"ONE=one\"]},\"hooks\":{\"createContainer\":"
-			"[{\"path\":\"/bin/hook\",\"args\":[\"hook\",\"x\"],\"timeout\":5}]},\"linux\":"
-			"{\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":226,"
-			"\"minor\":1,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\",\"major\":226,"
-			"\"minor\":1,\"access\":\"rwm\"}]},\"devices\":[{\"path\":\"/dev/card1\",\"type\":"
-			"\"c\",\"major\":226,\"minor\":1}],\"intelRdt\":{\"closID\":\"gold\"}}}");
+			"{\"process\":{\"env\":[\"A=all\",\"ONE=one\"]},\"hooks\":{"
+			"\"createContainer\":"
+			"[{\"path\":\"/bin/"
+			"hook\",\"args\":[\"hook\",\"x\"],\"timeout\":5}]},\"linux\":"
+			"{\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":"
+			"226,"
+			"\"minor\":1,\"access\":\"rwm\"},{\"allow\":true,\"type\":\"c\","
+			"\"major\":226,"
+			"\"minor\":1,\"access\":\"rwm\"}]},\"devices\":[{\"path\":\"/dev/"
+			"card1\",\"type\":"
+			"\"c\",\"major\":226,\"minor\":1}],\"intelRdt\":{\"closID\":\"gold\"}}"
+			"}");
 }
 
 static void unknown_devices_are_all_named_and_nothing_changes(void **state UNUSED)
@@ -123,8 +140,8 @@ static void unknown_devices_are_all_named_and_nothing_changes(void **state UNUSE
 		(char *)(uintptr_t) "example.com/card=9", (char *)(uintptr_t) "x.y/z=1", NULL };
 
 	assert_int_equal(cdi_inject(c, spec, names, &err), -1);
-	assert_non_null(strstr(err_text(&err),
-			"unresolvable CDI devices example.com/card=9,x.y/z=1"));
+	assert_non_null(strstr(
+			err_text(&err), "unresolvable CDI devices example.com/card=9,x.y/z=1"));
 	text = jnode_to_text(spec, NULL);
 	assert_string_equal(text, "{}");
 }
@@ -134,7 +151,8 @@ static const char *json_of(const char *value)
 	static char json[300];
 
 	snprintf(json, sizeof(json),
-			"{\"cdiVersion\":\"0.5.0\",\"kind\":\"v.w/c\",\"devices\":[{\"name\":\"d\","
+			"{\"cdiVersion\":\"0.5.0\",\"kind\":\"v.w/"
+			"c\",\"devices\":[{\"name\":\"d\","
 			"\"containerEdits\":{\"env\":[\"F=%s\"]}}]}",
 			value);
 	return json;
