@@ -26,7 +26,7 @@ static void *allocate(void *arg, size_t size)
 	struct unzstd *z = arg;
 
 	if (size < LARGE)
-		return malloc(size);
+		return mem_try(size);
 	if (z->window_is_used || size > z->window.size)
 		return NULL;
 	z->window_is_used = true;

@@ -28,6 +28,11 @@ void *xcalloc(size_t count, size_t size)
 /* glibc's calloc() passes by the cache of small blocks that each thread has. */
 #define CACHED_MAX 1024
 
+void *mem_try(size_t size)
+{
+	return malloc(size);
+}
+
 void *xzalloc(size_t size)
 {
 	return size > CACHED_MAX ? xcalloc(1, size) : memset(xmalloc(size), 0, size);

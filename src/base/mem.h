@@ -12,6 +12,8 @@
 #include "base/attr.h"
 
 MUST_USE void *xmalloc(size_t size);
+/* NULL when there is none: for libraries that ask us for memory and know what to do then. */
+MUST_USE void *mem_try(size_t size);
 MUST_USE void *xzalloc(size_t size);
 MUST_USE void *xcalloc(size_t count, size_t size); /* aborts if the product overflows */
 MUST_USE void *xrealloc(void *old, size_t size);
