@@ -30,6 +30,7 @@ rule() {
 @test "shared pids are killed with the init" { rule shared_pids_are_killed_with_the_init; }
 @test "pause is seen and refuses what it must" { rule pause_is_seen_and_refuses_what_it_must; }
 @test "a created container can be deleted" { rule a_created_container_can_be_deleted; }
+@test "execs of a created container end before it" { rule execs_of_a_created_container_end_before_it; }
 @test "waiting after the end is answered at once" { rule waiting_after_the_end_is_answered_at_once; }
 @test "stats are of the cgroup version" { rule stats_are_of_the_cgroup_version; }
 @test "limits can be changed" { rule limits_can_be_changed; }

@@ -84,29 +84,47 @@ static void close_init(struct op *op)
 {
 	loop_timer_free(take_ptr(op->timer));
 	op->p->on_exited = NULL;
+	op->c->no_execs = NULL;
 	if (op->runtime_err.kind == ERR_NONE && op->p->has_exited)
 		init_settle_exit(op->c);
 	proc_close_io(op->p, unmount_rootfs, op);
 }
 
-static void on_exit_known(void *arg)
+static void on_all_ended(void *arg)
 {
 	close_init(arg);
 }
 
-/* A container that was never started ends by its deletion: its exit is told first. */
+/* Somebody may have added processes to a container that was never started. */
+static void on_exit_known(void *arg)
+{
+	struct op *op = arg;
+
+	if (op->c->live_execs == 0) {
+		close_init(op);
+		return;
+	}
+	op->c->no_execs = on_all_ended;
+	op->c->no_execs_arg = op;
+}
+
+/* A container that was never started ends by its deletion: its exits are told first. */
 static void wait_for_exit(struct op *op)
 {
 	struct proc *p = op->p;
 
-	if (p->has_exited || p->pid == 0 || op->runtime_err.kind != ERR_NONE) {
+	if (p->pid == 0 || op->runtime_err.kind != ERR_NONE) {
 		close_init(op);
+		return;
+	}
+	op->timer = loop_timer_new(op->c->shim->loop, on_all_ended, op);
+	loop_timer_set(op->timer, EXIT_MS);
+	if (p->has_exited) {
+		on_exit_known(op);
 		return;
 	}
 	p->on_exited = on_exit_known;
 	p->on_exited_arg = op;
-	op->timer = loop_timer_new(op->c->shim->loop, on_exit_known, op);
-	loop_timer_set(op->timer, EXIT_MS);
 }
 
 static void runtime_deleted(

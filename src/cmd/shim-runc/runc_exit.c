@@ -31,13 +31,19 @@ static void init_take_last_turn(struct op *op);
 void proc_uncount(struct proc *p)
 {
 	struct container *c = p->c;
+	void (*told)(void *arg);
 
 	if (!p->counts)
 		return;
 	p->counts = false;
 	c->live_execs--;
-	if (c->live_execs == 0 && c->ending != NULL)
+	if (c->live_execs > 0)
+		return;
+	if (c->ending != NULL)
 		init_take_last_turn(take_ptr(c->ending));
+	told = take_ptr(c->no_execs);
+	if (told != NULL)
+		told(c->no_execs_arg);
 }
 
 static void exec_exit(struct op *op)

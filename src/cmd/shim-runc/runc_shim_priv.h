@@ -85,7 +85,9 @@ struct container {
 	struct proc *init; /* counted */
 	struct list execs; /* struct proc, counted */
 	unsigned live_execs;
-	struct op *ending; /* the init's exit, waiting for them */
+	struct op *ending;	     /* the init's exit, waiting for them */
+	void (*no_execs)(void *arg); /* a deletion that waits for them as well */
+	void *no_execs_arg;
 	struct cgroup cgroup;
 	struct oom_watch oom;
 	struct loop_watch *oom_ready;

@@ -305,6 +305,29 @@ void an_exec_that_failed_can_be_tried_again(void **state)
 	end_container(&b);
 }
 
+/* The model found it: an exec that outlives the init that a deletion has killed. */
+void execs_of_a_created_container_end_before_it(void **state)
+{
+	AUTO_FREE char *bundle = NULL;
+	AUTO_FREE char *topics = NULL;
+	struct box b;
+
+	box_open(&b);
+	bundle = box_bundle(&b, "c1", &(struct box_spec){ .args = sleeper, .host_pids = true });
+	box_start(&b, "c1");
+	fake_runtime(&b,
+			"B=$DIR/bundles/c1; case \" $* \" in *' delete '*) kill -9 $(cat "
+			"$B/init.pid); (sleep 0.2; kill -9 $(cat $B/e1.pid); exec runc \"$@\") "
+			">/dev/null 2>&1 & exit 0;; esac");
+	assert_true(box_create(&b, "c1", "", "", "") > 0);
+	assert_done(&b, box_add_exec(&b, "c1", "e1", sleeper, ""));
+	assert_true(box_begin(&b, "c1", "e1") > 0);
+	assert_done(&b, box_delete(&b, "c1", ""));
+	topics = box_topics(&b, 6);
+	assert_string_equal(topics, "create exec-added:e1 exec-started:e1 exit:e1 exit delete");
+	end(&b);
+}
+
 static bool container_is_stopped(void *arg)
 {
 	return box_status(arg, "c1", "") == TASK__STATUS__STOPPED;

@@ -18,6 +18,7 @@
 	T(shared_pids_are_killed_with_the_init)                                                \
 	T(pause_is_seen_and_refuses_what_it_must)                                              \
 	T(a_created_container_can_be_deleted)                                                  \
+	T(execs_of_a_created_container_end_before_it)                                          \
 	T(waiting_after_the_end_is_answered_at_once)                                           \
 	T(stats_are_of_the_cgroup_version)                                                     \
 	T(limits_can_be_changed)                                                               \
