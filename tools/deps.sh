@@ -9,7 +9,7 @@ build_packages="gcc g++ make meson ninja-build pkg-config protobuf-compiler prot
   python3 ca-certificates"
 run_packages="runc busybox-static"
 test_packages="e2fsprogs docker.io iptables libcmocka-dev bats containerd crun skopeo umoci jq procps iproute2 util-linux
-  clang-format-14 codespell mandoc git strace golang-go golang-github-containerd-containerd-dev"
+  clang-format-14 codespell mandoc git spin strace golang-go golang-github-containerd-containerd-dev"
 
 want="$build_packages $run_packages"
 [ "${1:-build}" = test ] && want="$want $test_packages"

@@ -122,10 +122,12 @@ static int result(const struct life *l, int rc)
 static int operate(void *arg)
 {
 	struct attempt *a = arg;
-	struct life l;
+	struct life l = { .runtime = k.runtime, .patience_ms = 500 };
 	int rc = 0;
 
-	must_connect(&l);
+	if (life_open(&l, k.socket, k.parent) < 0)
+		return 1; /* it has died of that already */
+	l.patience_ms = PATIENCE_MS;
 	switch (a->op) {
 	case OP_CREATE:
 		rc = life_create(&l, a->id);

@@ -297,7 +297,7 @@ static void do_kill(const char *signal)
 
 static void do_delete(void)
 {
-	static const char *const files[] = { "go", "pid", "cgroup" };
+	static const char *const files[] = { "go", "pid", "cgroup", "pid.new", "cgroup.new" };
 	AUTO_FREE char *group = in_dir("cgroup"), *pid_path = in_dir("pid");
 	AUTO_BUF struct buf path = { .limit = 4096 };
 	pid_t pid = 0;

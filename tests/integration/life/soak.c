@@ -19,17 +19,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/pb/events.pb-c.h"
-#include "api/pb/types.pb-c.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/ctx.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "life.h"
-#include "rpc/channel.h"
+#include "life_events.h"
 
 #define WARM_UP	    60
 #define SETTLE_MS   30000
@@ -106,51 +103,16 @@ static void run(long count, uint32_t thread_count)
 }
 
 /* Of events: how many of each must have come when all is over. */
-static const char *const topics[] = { "/tasks/create", "/tasks/start", "/tasks/exec-added",
-	"/tasks/exec-started", "/tasks/exit", "/tasks/delete" };
-struct listener {
-	pthread_t thread;
-	_Atomic long seen[ARRAY_LEN(topics)];
-	_Atomic bool hears;
-	bool anchor_ended;
-};
+static const char *const topics[] = { "create", "start", "exec-added", "exec-started", "exit",
+	"delete" };
+static _Atomic long seen[ARRAY_LEN(topics)];
 
-static void note(struct listener *e, const char *topic)
+static void note(void *arg, const struct life_event *e)
 {
+	(void)arg;
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
-		if (str_eq(topics[i], topic))
-			e->seen[i]++;
-}
-
-static void *listen_to(void *arg)
-{
-	struct listener *e = arg;
-	Events__SubscribeRequest request = EVENTS__SUBSCRIBE_REQUEST__INIT;
-	const char *filter = "topic~=/tasks/";
-	struct rpc_stream *stream;
-	struct life l = { 0 };
-	struct ctx ctx = { .ns = "life" };
-	ProtobufCMessage *m;
-	int rc;
-
-	if (life_open(&l, soak.socket, soak.parent) < 0)
-		die("connect", soak.socket, &l.err);
-	request.filters = &filter;
-	request.n_filters = 1;
-	if (channel_stream(l.channel, &ctx, "containerd.services.events.v1.Events", "Subscribe",
-			    &stream, &l.err) < 0 ||
-			rpc_stream_send(stream, &request.base, &l.err) < 0 ||
-			rpc_stream_close_send(stream, &l.err) < 0)
-		die("subscribe", "", &l.err);
-	e->hears = true;
-	while ((rc = rpc_stream_recv(stream, &types__envelope__descriptor, &l.arena, &m,
-				&l.err)) > 0) {
-		note(e, ((Types__Envelope *)m)->topic);
-		arena_reset(&l.arena);
-	}
-	if (rc < 0)
-		die("events", "", &l.err);
-	return NULL;
+		if (str_eq(topics[i], e->what))
+			seen[i]++;
 }
 
 struct figure {
@@ -293,7 +255,7 @@ static void measure(struct figures *f, uint32_t shim, char *const *dirs)
 	/* Neither grows with the number of lives: less than 10 bytes each of a long run, and of
 	 * a short one what the allocator happens to hold. */
 	add_process(f, "daemon", soak.daemon, 1024);
-	add_process(f, "shim", shim, 64);
+	add_process(f, "shim", shim, 128);
 	(void)snprintf(path, sizeof(path), "/proc/%u/mountinfo", soak.daemon);
 	add(f, "mounts", lines_of(path), 0);
 	add(f, "cgroups", count_cgroups(), 0);
@@ -352,7 +314,7 @@ static void print(const struct figures *before, const struct figures *after)
 						: "");
 }
 
-static bool heard_all(struct listener *e, long lives)
+static bool heard_all(long lives)
 {
 	const long want[] = { lives, lives, lives - 1, lives - 1, 2 * lives - 1, lives };
 	int64_t end = clock_mono_ns() + SETTLE_MS * NS_PER_MS;
@@ -361,13 +323,13 @@ static bool heard_all(struct listener *e, long lives)
 	do {
 		all = true;
 		for (size_t i = 0; i < ARRAY_LEN(topics); i++)
-			all = all && e->seen[i] >= want[i];
+			all = all && seen[i] >= want[i];
 		(void)poll(NULL, 0, 20); /* one too many would come now */
 	} while (!all && clock_mono_ns() < end);
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
-		printf("events %-53s %8ld %8ld%s\n", topics[i], want[i], e->seen[i],
-				e->seen[i] == want[i] ? "" : "  WRONG");
-		all = all && e->seen[i] == want[i];
+		printf("events %-53s %8ld %8ld%s\n", topics[i], want[i], seen[i],
+				seen[i] == want[i] ? "" : "  WRONG");
+		all = all && seen[i] == want[i];
 	}
 	return all;
 }
@@ -400,7 +362,7 @@ static void *watch_progress(void *arg)
 
 int main(int argc, char **argv)
 {
-	static struct listener events;
+	static struct life_listener events = { .heard = note };
 	struct figures before, after;
 	uint32_t count, threads, shim;
 	struct life l = { 0 };
@@ -414,11 +376,10 @@ int main(int argc, char **argv)
 	soak.socket = argv[1];
 	soak.parent = argv[3];
 	l.runtime = soak.runtime = argv[4];
-	if (pthread_create(&events.thread, NULL, listen_to, &events) != 0 ||
-			life_open(&l, soak.socket, soak.parent) < 0)
+	events.socket = soak.socket;
+	life_listen(&events);
+	if (life_open(&l, soak.socket, soak.parent) < 0)
 		return 1;
-	while (!events.hears)
-		(void)poll(NULL, 0, 1);
 	must(&l, life_make(&l, ANCHOR, GROUP, NULL), -1, "make", ANCHOR);
 	shim = parent_of(life_create(&l, ANCHOR));
 	must(&l, life_start(&l, ANCHOR, ""), -1, "start", ANCHOR);
@@ -437,7 +398,7 @@ int main(int argc, char **argv)
 	must(&l, life_wait(&l, ANCHOR, ""), 128 + SIGKILL, "wait for", ANCHOR);
 	must(&l, life_delete(&l, ANCHOR, ""), 128 + SIGKILL, "delete", ANCHOR);
 	must(&l, life_remove(&l, ANCHOR), -1, "remove", ANCHOR);
-	good = heard_all(&events, WARM_UP + (long)count + 1) && good;
+	good = heard_all(WARM_UP + (long)count + 1) && good;
 	life_close(&l);
 	(void)fflush(stdout);
 	_exit(good ? 0 : 1); /* the listener is in the middle of it */
