@@ -84,7 +84,8 @@ int io_read_all(int fd, struct buf *out)
 
 int io_read_file(int dirfd, const char *name, struct buf *out)
 {
-	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Not waiting for somebody to write to a fifo that is in the place of a file. */
+	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;

@@ -218,8 +218,8 @@ static int open_target_dir(struct content_local *store, const char *digest, int 
  * it may not have come so far. */
 static int tell_exists(int dir_fd, const char *digest, struct err *err)
 {
-	AUTO_CLOSE int fd =
-			openat(dir_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = openat(dir_fd, digest_hex(digest),
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if ((fd >= 0 && fsync(fd) < 0) || fsync(dir_fd) < 0)
 		return err_sys(err, errno, "sync %s", digest);
@@ -244,8 +244,8 @@ static int refuse_existing(struct content_local *store, const char *digest, stru
 /* Whether the blob is there already, and whole: a damaged one is to be replaced. */
 static bool has_good_blob(int dir_fd, const char *digest, int64_t size, struct ctx *ctx)
 {
-	AUTO_CLOSE int fd =
-			openat(dir_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = openat(dir_fd, digest_hex(digest),
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	AUTO(digester_free) struct digester *d = NULL;
 	AUTO_ERR struct err ignored = { 0 };
 	char actual[DIGEST_TEXT_SIZE];
@@ -321,8 +321,8 @@ static int publish(struct ingest *in, int dir_fd, const char *digest, struct err
 
 static void seal_with_verity(int dir_fd, const char *digest)
 {
-	AUTO_CLOSE int fd =
-			openat(dir_fd, digest_hex(digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = openat(dir_fd, digest_hex(digest),
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	/* An extra: without it the blob is as good as on any other filesystem. */
 	if (fd >= 0)

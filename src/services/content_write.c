@@ -66,8 +66,10 @@ static int refuse_existing(struct write_stream *s, struct err *err)
 	return err_plain(err, ERR_EXISTS, "blob with expected digest %s exists", s->expected);
 }
 
-/* Recorded, with bytes behind it that nobody has found damaged. */
-static bool has_expected(struct write_stream *s, struct err *err)
+/* Recorded, with bytes behind it that nobody has found damaged. Under a lease a commit goes on
+ * all the same: it is what puts the blob there, and without it a collection could take it. */
+static bool has_expected(
+		struct write_stream *s, const Content__WriteContentRequest *m, struct err *err)
 {
 	AUTO(content_reader_close) struct content_reader *reader = NULL;
 	AUTO_ERR struct err unread = { 0 };
@@ -78,7 +80,8 @@ static bool has_expected(struct write_stream *s, struct err *err)
 		return false;
 	is_marked = labels_find(&info.labels, CONTENT_LABEL_DAMAGED) != NULL;
 	content_info_done(&info);
-	if (is_marked)
+	if (is_marked || (m->action == CONTENT__WRITE_ACTION__COMMIT &&
+					 !str_is_empty(ctx_of(s->call)->lease)))
 		return false;
 	return content_open(s->store, ctx_of(s->call), s->expected, &reader, &unread) == 0 ||
 	       unread.kind != ERR_NOT_FOUND;
@@ -95,7 +98,7 @@ static int remember(
 		return 0;
 	free(s->expected);
 	s->expected = xstrdup(m->expected);
-	if (has_expected(s, &absent))
+	if (has_expected(s, m, &absent))
 		return refuse_existing(s, err);
 	return absent.kind == ERR_INVALID ? err_move(err, &absent) : 0;
 }
