@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The logger is the one process-wide state: it is set before threads start and then only read.
- */
+/* The logger is the one process-wide state: a program sets it before threads start and then
+ * only reads. Tests with two daemons in one process set it again. */
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,8 @@
 #define MAX_FIELDS 32
 
 static struct {
-	int fd;
-	enum log_level level;
-	bool json;
-	bool tty;
+	atomic_int fd, level;
+	atomic_bool json, tty;
 } logger = { 2, LOG_INFO, false, false };
 
 static const char *const level_names[] = { "panic", "fatal", "error", "warning", "info",
@@ -52,14 +51,14 @@ bool log_level_parse(const char *name, enum log_level *ret_level)
 void log_setup(int fd, enum log_level level, bool json)
 {
 	logger.fd = fd;
-	logger.level = level;
+	logger.level = (int)level;
 	logger.json = json;
 	logger.tty = !json && isatty(fd);
 }
 
 bool log_is_on(enum log_level level)
 {
-	return level <= logger.level;
+	return (int)level <= logger.level;
 }
 
 static bool is_bare(const char *value)
