@@ -276,7 +276,7 @@ static int copy_all(struct copy *c, const char *from, const char *to)
 
 int fscopy_tree(int from_dirfd, const char *from, int to_dirfd, const char *to)
 {
-	AUTO_FREE char *links = xasprintf("%s.links", to);
+	AUTO_FREE char *links = xasprintf("%s" FSCOPY_LINKS, to);
 	struct copy c = { .from = { .start = from_dirfd, .fd = -1 },
 		.to = { .start = to_dirfd, .fd = -1 } };
 	int rc, removed;

@@ -9,8 +9,9 @@
  * where the filesystem can), hard links within the tree, owners, modes, times, extended
  * attributes, devices, fifos and sockets. "to" may exist as an empty directory. Attributes that
  * the target filesystem does not take are left out. Nobody else may change either tree
- * meanwhile.
+ * meanwhile, nor "<to>.links" beside it, which is there until the copy is done.
  */
+#define FSCOPY_LINKS ".links"
 MAY_BLOCK MUST_USE int fscopy_tree(
 		int from_dirfd, const char *from, int to_dirfd, const char *to);
 

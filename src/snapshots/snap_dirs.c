@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/fs.h"
+#include "os/fscopy.h"
 #include "snapshots/snap_store.h"
 
 /* Directories of ids that a crash took back may be in the way. */
@@ -141,19 +143,24 @@ int snap_dirs_remove(struct snap_dirs *d, uint64_t id, struct err *err)
 	return 0;
 }
 
-/* Names of directories in use, in a set sorted for bsearch(). */
-struct known {
-	uint64_t *ids;
+/* Ids, to be sorted for bsearch(). */
+struct ids {
+	uint64_t *items;
 	size_t count, room;
 };
 
-static void know(struct known *k, uint64_t id)
+/* Whose directories are in use, and which of them are still being filled. */
+struct known {
+	struct ids recorded, pending;
+};
+
+static void know(struct ids *ids, uint64_t id)
 {
-	if (k->count == k->room) {
-		k->room = k->room == 0 ? 64 : k->room * 2;
-		k->ids = xreallocarray(k->ids, k->room, sizeof(*k->ids));
+	if (ids->count == ids->room) {
+		ids->room = ids->room == 0 ? 64 : ids->room * 2;
+		ids->items = xreallocarray(ids->items, ids->room, sizeof(*ids->items));
 	}
-	k->ids[k->count++] = id;
+	ids->items[ids->count++] = id;
 }
 
 static int know_row(void *arg, uint64_t id, const struct snapshot_info *i, struct err *err)
@@ -169,27 +176,43 @@ static int compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void sort_ids(struct ids *ids)
+{
+	if (ids->count > 0)
+		qsort(ids->items, ids->count, sizeof(*ids->items), compare_ids);
+}
+
 /* Pending ids first: one that is settled after this is in the store before we ask it. */
 static int collect_known(
 		struct snap_dirs *d, struct snap_store *store, struct known *k, struct err *err)
 {
 	mutex_lock(&d->lock);
 	for (size_t i = 0; i < d->pending_count; i++)
-		know(k, d->pending[i]);
+		know(&k->pending, d->pending[i]);
 	mutex_unlock(&d->lock);
-	if (snap_store_walk(store, NULL, know_row, k, err) < 0)
+	if (snap_store_walk(store, NULL, know_row, &k->recorded, err) < 0)
 		return -1;
-	if (k->count > 0)
-		qsort(k->ids, k->count, sizeof(*k->ids), compare_ids);
+	sort_ids(&k->pending);
+	sort_ids(&k->recorded);
 	return 0;
 }
 
+static bool has_id(const struct ids *ids, uint64_t id)
+{
+	return ids->count > 0 &&
+	       bsearch(&id, ids->items, ids->count, sizeof(id), compare_ids) != NULL;
+}
+
+/* "<id>", and while it is filled with a copy also the copier's "<id>.links". */
 static bool is_known(const struct known *k, const char *name)
 {
+	size_t n = strlen(name) - (str_ends(name, FSCOPY_LINKS) ? strlen(FSCOPY_LINKS) : 0);
+	AUTO_FREE char *number = xstrndup(name, n);
 	uint64_t id;
 
-	return str_u64(name, &id) && k->count > 0 &&
-	       bsearch(&id, k->ids, k->count, sizeof(id), compare_ids) != NULL;
+	if (!str_u64(number, &id))
+		return false;
+	return has_id(&k->pending, id) || (name[n] == '\0' && has_id(&k->recorded, id));
 }
 
 static int remove_unknown(struct snap_dirs *d, char *const *names, const struct known *k,
@@ -222,6 +245,7 @@ int snap_dirs_clean(
 	rc = collect_known(d, store, &known, err);
 	if (rc == 0)
 		rc = remove_unknown(d, names, &known, ctx, err);
-	free(known.ids);
+	free(known.pending.items);
+	free(known.recorded.items);
 	return rc;
 }

@@ -11,6 +11,7 @@
 #include "core/snapshot.h"
 #include "snapshots/native/snap_native.h"
 #include "snapshots/overlay/snap_overlay.h"
+#include "snapshots/snap_dirs.h"
 #include "snapshots/snap_store.h"
 #include "support/tempdir.h"
 
@@ -81,6 +82,48 @@ static void overlay_directories_have_the_originals_modes(void **state)
 	assert_int_equal(mode_of("root/snapshots/2/fs"), 0755);
 	assert_int_equal(mode_of("root/snapshots/2/work"), -1);
 	umask(old);
+}
+
+/* The copier's directory for hard links: in use while a copy of a parent is made. */
+static void cleanup_keeps_what_a_copy_in_progress_needs(void **state)
+{
+	AUTO(snap_store_free) struct snap_store *store = snap_store_mem_new();
+	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
+	AUTO_ERR struct err err = { 0 };
+	struct snap_dirs dirs;
+	uint64_t id;
+
+	assert_ok(snap_dirs_open(&dirs, root, &err), &err);
+	assert_ok(snap_dirs_make(&dirs, store, 0755, &id, &err), &err);
+	assert_int_equal(id, 1);
+	assert_int_equal(mkdirat(dirs.fd, "1.links", 0700), 0);
+	assert_int_equal(mkdirat(dirs.fd, "2.links", 0700), 0);
+	assert_int_equal(mkdirat(dirs.fd, ".links", 0700), 0);
+	assert_ok(snap_dirs_clean(&dirs, store, &ctx, &err), &err);
+	assert_int_equal(mode_of("root/snapshots/1"), 0755);
+	assert_int_equal(mode_of("root/snapshots/1.links"), 0700);
+	assert_int_equal(mode_of("root/snapshots/2.links"), -1);
+	assert_int_equal(mode_of("root/snapshots/.links"), -1);
+	snap_dirs_settled(&dirs, id);
+	assert_ok(snap_dirs_clean(&dirs, store, &ctx, &err), &err);
+	assert_int_equal(mode_of("root/snapshots/1.links"), -1);
+	snap_dirs_close(&dirs);
+}
+
+/* Once it is recorded they are what a crash left. */
+static void cleanup_takes_the_links_of_a_copy_that_was_cut_off(void **state)
+{
+	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
+	struct snap_native_options options = { .root = root };
+	AUTO(snapshotter_free) struct snapshotter *s = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	assert_ok(snap_native_new(&options, snap_store_mem_new(), &s, &err), &err);
+	prepare(s, "a", NULL, NULL);
+	assert_int_equal(mkdirat(dir.fd, "root/snapshots/1.links", 0700), 0);
+	assert_ok(snapshot_cleanup(s, &ctx, &err), &err);
+	assert_int_equal(mode_of("root/snapshots/1"), 0755);
+	assert_int_equal(mode_of("root/snapshots/1.links"), -1);
 }
 
 /* CVE-2024-25621 */
@@ -322,6 +365,8 @@ int main(void)
 		T(a_lax_root_is_tightened),
 		T(removed_directories_go_in_cleanup),
 		T(cleanup_spares_a_directory_that_is_not_recorded_yet),
+		T(cleanup_keeps_what_a_copy_in_progress_needs),
+		T(cleanup_takes_the_links_of_a_copy_that_was_cut_off),
 		T(removal_is_at_once_if_so_configured),
 		T(a_failed_prepare_leaves_no_directory),
 		T(a_directory_in_the_way_is_passed_by),
