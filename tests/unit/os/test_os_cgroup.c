@@ -90,6 +90,8 @@ static void groups_are_named_from_the_root(void **state)
 	assert_int_equal(cgroup_remove("/a/../b"), -EINVAL);
 	assert_int_equal(cgroup_remove("/no/such/group/of/ours"), 0);
 	assert_int_equal(cgroup_add_pid("relative", 1), -EINVAL);
+	assert_int_equal(cgroup_join("a/../b", getpid()), -EINVAL);
+	assert_int_equal(cgroup_join("/a/./b", getpid()), -EINVAL);
 	assert_int_equal(cgroup_add_pid("/a/../b", 1), -EINVAL);
 	assert_int_equal(cgroup_add_pid("/a//b", 1), -EINVAL);
 	assert_int_equal(cgroup_add_pid("/a/", 1), -EINVAL);
