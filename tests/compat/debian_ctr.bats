@@ -167,6 +167,8 @@ teardown() {
 @test "tasks metrics" {
   "$CTR" run -d "$IMAGE" m1 sleep 1000
   run "$CTR" tasks metrics m1
+  # Debian's shim cannot load the cgroups of a machine that mixes the versions as some do.
+  [ "$CTRD_SHIM_DIR" = "$CTRD_BUILD" ] || ! grep -q "loading cgroup for" "$D/log" || skip "the old shim finds no cgroup"
   [ "$status" -eq 0 ]
   [[ "$output" == *"memory.usage"* ]]
   [[ "$output" == *"pids.current"* ]]
@@ -339,7 +341,7 @@ teardown() {
 @test "a program that is not there is an error, and leaves no task" {
   run "$CTR" run --rm "$IMAGE" x3 /no/such/program
   [ "$status" -ne 0 ]
-  [[ "$output" == *"no such file or directory"* ]]
+  [[ "${output,,}" == *"no such file or directory"* ]] # crun says "No"
   run "$CTR" tasks ls -q
   [ "$output" = "" ]
 }

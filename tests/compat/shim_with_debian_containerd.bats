@@ -203,39 +203,3 @@ is_stopped() {
   [ "$status" -ne 0 ]
   [[ "$output" == *'"no-such-runc": executable file not found in $PATH'* ]]
 }
-
-# crun 1.8 refuses the hybrid layout while a controller sits on version 2; in a mount namespace of its
-# own, with hugetlb mounted as version 1, none does.
-crun_daemon() {
-  cat >"$D/crun-daemon" <<END
-#!/bin/sh
-exec unshare -m sh -c 'if [ -d /sys/fs/cgroup/unified ]; then
-  mount -t tmpfs none /mnt && mkdir /mnt/h && mount -t cgroup -o hugetlb none /mnt/h 2>/dev/null
-  mkdir -p /sys/fs/cgroup/hugetlb 2>/dev/null && mount --bind /mnt/h /sys/fs/cgroup/hugetlb
-  umount /sys/fs/cgroup/unified 2>/dev/null
-fi; exec /usr/bin/containerd "\$@"' sh "\$@"
-END
-  chmod +x "$D/crun-daemon"
-}
-
-@test "crun runs them too" {
-  command -v crun >/dev/null || skip "no crun"
-  daemon_stop
-  crun_daemon
-  CTRD_DAEMON=$D/crun-daemon
-  daemon_start
-  run timeout 30 "$CTR" run --rm --runc-binary crun "$IMAGE" crun1 sh -c 'echo from crun; exit 3'
-  echo "$output"
-  [ "$status" -eq 3 ]
-  [ "$output" = "from crun" ]
-  "$CTR" run -d --null-io --runc-binary crun "$IMAGE" crun2 sleep 100000
-  run timeout 20 "$CTR" tasks exec --exec-id e1 crun2 echo exec
-  [ "$output" = exec ]
-  "$CTR" tasks pause crun2
-  "$CTR" tasks resume crun2
-  [ "$("$CTR" tasks ps crun2 | wc -l)" -eq 2 ]
-  "$CTR" tasks kill -s KILL crun2
-  wait_for 10 is_stopped crun2
-  "$CTR" tasks rm crun2 || true
-  wait_for 10 no_shims
-}

@@ -50,9 +50,29 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 EOF
 }
 
+# With CTRD_RUNTIME=crun, that is what shims find as "runc". crun 1.8 refuses the hybrid layout of
+# cgroups while a controller sits on version 2; in a mount namespace of its own, with hugetlb
+# mounted as version 1, none does.
+crun_daemon() {
+  mkdir -p "$D/bin"
+  ln -sf "$(command -v crun)" "$D/bin/runc"
+  cat >"$D/bin/daemon" <<END
+#!/bin/sh
+exec unshare -m sh -c 'if [ -d /sys/fs/cgroup/unified ]; then
+  mount -t tmpfs none /mnt && mkdir /mnt/h && mount -t cgroup -o hugetlb none /mnt/h 2>/dev/null
+  mkdir -p /sys/fs/cgroup/hugetlb 2>/dev/null && mount --bind /mnt/h /sys/fs/cgroup/hugetlb
+  umount /sys/fs/cgroup/unified 2>/dev/null
+fi; PATH=$D/bin:\$PATH exec $CTRD_DAEMON "\$@"' sh "\$@"
+END
+  chmod 755 "$D/bin/daemon"
+  echo "$D/bin/daemon"
+}
+
 daemon_start() {
+  local daemon=$CTRD_DAEMON
   [ -e "$D/config.toml" ] || daemon_config
-  PATH="$CTRD_SHIM_DIR:$PATH" "$CTRD_DAEMON" --config "$D/config.toml" >>"$D/log" 2>&1 3>&- &
+  [ "${CTRD_RUNTIME:-runc}" = runc ] || daemon=$(crun_daemon)
+  PATH="$CTRD_SHIM_DIR:$PATH" "$daemon" --config "$D/config.toml" >>"$D/log" 2>&1 3>&- &
   DAEMON_PID=$!
   echo $DAEMON_PID >"$D/pid"
   wait_for 20 daemon_answers
