@@ -193,16 +193,21 @@ static void way_enter(struct way *w, int own_fd, const char *name)
 	buf_add_str(&w->resolved, name);
 }
 
+/* By its descriptor: the name may be a link by now, and a change of mode follows those. */
 static int way_make(struct way *w, const char *name)
 {
-	int fd;
+	AUTO_CLOSE int fd = -1;
+	char path[MOUNTSYS_FD_PATH];
 
-	if (mkdirat(w->fd, name, 0755) < 0 || fchmodat(w->fd, name, 0755, 0) < 0)
+	if (mkdirat(w->fd, name, 0755) < 0)
 		return -errno;
 	fd = open_dir_handle(w->fd, name);
 	if (fd < 0)
 		return fd;
-	way_enter(w, fd, name);
+	mountsys_fd_path(fd, path);
+	if (chmod(path, 0755) < 0)
+		return -errno;
+	way_enter(w, take_fd(&fd), name);
 	if (w->x->is_tracking) {
 		path_set_add(&w->x->paths, PATH_IS_OURS, w->resolved.data, "");
 		path_set_add(&w->x->paths, PATH_IS_CLEAN, w->resolved.data, "");
