@@ -232,7 +232,13 @@ static enum call_fate count(
 	const Google__Protobuf__Any *any = (const Google__Protobuf__Any *)request;
 	int n = (int)strtol(any->type_url, NULL, 10);
 
-	for (int i = 0; i < n; i++) {
+	size_t size = 0;
+	const void *state = call_resumed(call, &size);
+	int i = 0;
+
+	if (state != NULL)
+		memcpy(&i, state, sizeof(i));
+	for (; i < n; i++) {
 		struct arena a = { 0 };
 		Google__Protobuf__Any *one;
 		int rc;
@@ -242,6 +248,8 @@ static enum call_fate count(
 		one->type_url = arena_printf(&a, "%d", i);
 		rc = call_send(call, &one->base, err);
 		arena_done(&a);
+		if (rc < 0 && call_is_suspended(call))
+			return call_suspend(call, &i, sizeof(i), err);
 		if (rc < 0)
 			return CALL_FAILED;
 		toy_add(self, &((struct toy *)self)->sent, 1);
@@ -295,6 +303,8 @@ static enum call_fate chat(
 		if (call_send(call, m, err) < 0)
 			return CALL_FAILED;
 	}
+	if (rc < 0 && call_is_suspended(call))
+		return call_suspend(call, NULL, 0, err);
 	return rc < 0 ? CALL_FAILED : CALL_OK;
 }
 
@@ -339,15 +349,17 @@ static const struct rpc_method methods[] = {
 	{ "FailNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, refuse },
 	{ "Big", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, big },
 	{ "Who", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, who },
-	{ "Park", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, park },
-	{ "ParkNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, park },
+	{ "Park", ANY, ANY, RPC_UNARY, RPC_ON_WORKER | RPC_AGAIN, park },
+	{ "ParkNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP | RPC_AGAIN, park },
+	{ "ParkHere", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, park },
+	{ "EchoLate", ANY, ANY, RPC_UNARY, RPC_ON_WORKER | RPC_SLOW, echo },
 	{ "Block", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, block },
-	{ "Count", ANY, ANY, RPC_SERVER_STREAM, RPC_ON_WORKER, count },
+	{ "Count", ANY, ANY, RPC_SERVER_STREAM, RPC_ON_WORKER | RPC_RESUMABLE, count },
 	{ "CountNow", ANY, ANY, RPC_SERVER_STREAM, RPC_ON_LOOP, count },
-	{ "Feed", ANY, ANY, RPC_SERVER_STREAM, RPC_ON_LOOP, feed },
+	{ "Feed", ANY, ANY, RPC_SERVER_STREAM, RPC_ON_LOOP | RPC_AGAIN, feed },
 	{ "Sum", ANY, ANY, RPC_CLIENT_STREAM, RPC_ON_WORKER, sum },
 	{ "Slow", ANY, ANY, RPC_CLIENT_STREAM, RPC_ON_WORKER, slow },
-	{ "Chat", ANY, ANY, RPC_BIDI, RPC_ON_WORKER, chat },
+	{ "Chat", ANY, ANY, RPC_BIDI, RPC_ON_WORKER | RPC_RESUMABLE, chat },
 };
 
 const struct rpc_service toy_service = { TOY, methods, ARRAY_LEN(methods) };
