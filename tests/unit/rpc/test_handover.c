@@ -34,11 +34,23 @@ struct world {
 	struct given given[RECORDS];
 	size_t count;
 	enum rpc_quiet quiet;
+	size_t connections;
 };
 
 static struct toy_server *current(struct world *w)
 {
 	return w->servers[w->now];
+}
+
+static void expect_echo(struct world *w, const char *text, size_t size)
+{
+	struct ctx ctx = { .deadline_ns = clock_mono_ns() + 20 * NS_PER_S };
+	Google__Protobuf__Any *any = NULL;
+	struct err err = { 0 };
+
+	assert_ok(toy_call(w->channel, &ctx, "Echo", text, size, &w->arena, &any, &err), &err);
+	assert_string_equal(any->type_url, text);
+	assert_int_equal(any->value.len, size);
 }
 
 static struct world *begin(bool is_ttrpc)
@@ -55,6 +67,8 @@ static struct world *begin(bool is_ttrpc)
 	else
 		assert_ok(channel_open_grpc(NULL, current(w)->grpc, &ctx, &w->channel, &err),
 				&err);
+	/* Listening sockets do not move here: it must have been accepted. */
+	expect_echo(w, "begin", 1);
 	return w;
 }
 
@@ -164,17 +178,6 @@ static void move(struct world *w)
 	drop(w);
 }
 
-static void expect_echo(struct world *w, const char *text, size_t size)
-{
-	struct ctx ctx = { .deadline_ns = clock_mono_ns() + 20 * NS_PER_S };
-	Google__Protobuf__Any *any = NULL;
-	struct err err = { 0 };
-
-	assert_ok(toy_call(w->channel, &ctx, "Echo", text, size, &w->arena, &any, &err), &err);
-	assert_string_equal(any->type_url, text);
-	assert_int_equal(any->value.len, size);
-}
-
 static struct rpc_stream *start(struct world *w, const char *method)
 {
 	struct ctx ctx = { .deadline_ns = clock_mono_ns() + 60 * NS_PER_S };
@@ -248,6 +251,31 @@ static void a_ttrpc_connection_moves(void **state)
 		move(w);
 	}
 	expect_echo(w, "there", 100000);
+	end(w);
+}
+
+static void count_connections(void *arg)
+{
+	struct world *w = arg;
+
+	w->connections = current(w)->server->conn_count;
+}
+
+static void a_connection_that_has_said_nothing_moves(void **state)
+{
+	struct world *w = begin(false);
+	int fd = toy_connect_raw(current(w)->grpc);
+	int64_t until = clock_mono_ns() + 20 * NS_PER_S;
+
+	while (w->connections < 2 && clock_mono_ns() < until)
+		toy_on_loop(current(w), count_connections, w);
+	move(w);
+	move(w);
+	channel_unref(w->channel);
+	w->channel = channel_adopt_grpc(NULL, fd);
+	expect_echo(w, "first word", 10);
+	move(w);
+	expect_echo(w, "second word", 10);
 	end(w);
 }
 
@@ -474,6 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_without_calls_moves),
 		cmocka_unit_test(a_ttrpc_connection_moves),
+		cmocka_unit_test(a_connection_that_has_said_nothing_moves),
 		cmocka_unit_test(what_waits_is_asked_again_and_answered_once),
 		cmocka_unit_test(a_download_goes_on_where_it_was),
 		cmocka_unit_test(a_talk_goes_on_where_it_was),
