@@ -21,9 +21,7 @@
 
 #define MAX_OUTPUT 4096
 
-/* Runs to the end; its output, cut at a limit, goes to "out". Exit code, 128 + signal, or
- * -errno. */
-static int run(char *const *argv, struct buf *out)
+int mount_run(char *const *argv, struct buf *out)
 {
 	AUTO_FREE char *path = NULL;
 	AUTO_CLOSE int from = -1, to = -1;
@@ -80,7 +78,7 @@ int mount_with_helper(const struct mount_spec *spec, const char *target, struct 
 	}
 	strv_add(&argv, "-t");
 	strv_add(&argv, strchr(spec->type, '.') + 1);
-	rc = run(argv, &out);
+	rc = mount_run(argv, &out);
 	if (rc == 0)
 		return 0;
 	trim(&out);
@@ -102,7 +100,7 @@ int mount_fuse_undo(const char *target, struct ctx *ctx)
 		strv_add(&argv, names[i]);
 		strv_add(&argv, "-u");
 		strv_add(&argv, target);
-		if (run(argv, &out) == 0)
+		if (mount_run(argv, &out) == 0)
 			return 0;
 	}
 	return -EPERM;

@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "base/auto.h"
 
+struct buf;
 struct ctx;
 struct err;
 struct mount_options;
@@ -25,6 +26,9 @@ MAY_BLOCK MUST_USE int mount_shift_lower(char ***options, const char *temp_root,
 MAY_BLOCK void mount_shifted_free(struct mount_shifted *s);
 DEFINE_AUTO(struct mount_shifted *, mount_shifted_free)
 
+/* Runs a program to its end; its output, cut at a limit, goes to "out". Exit code, 128 +
+ * signal, or -errno. */
+MAY_BLOCK int mount_run(char *const *argv, struct buf *out);
 /* For file systems of a user's program: mount.fuse and mount.fuse3. */
 MAY_BLOCK MUST_USE int mount_with_helper(const struct mount_spec *spec, const char *target,
 		struct ctx *ctx, struct err *err);
