@@ -18,6 +18,7 @@ struct differ;
 struct event_bus;
 struct image_store;
 struct lease_store;
+struct mount_manager;
 struct namespace_store;
 struct plugin_set;
 struct sandbox_controller;
@@ -93,6 +94,11 @@ struct diff_service {
 	bool sync_fs; /* for every Apply, whatever the request says */
 };
 extern const struct rpc_service diff_service;
+
+struct mounts_service {
+	struct mount_manager *manager;
+};
+extern const struct rpc_service mounts_service;
 
 struct streaming_service {
 	struct streaming_table *table;
