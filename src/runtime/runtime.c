@@ -88,6 +88,7 @@ int runtime_new(const struct runtime_options *o, struct runtime **ret_runtime, s
 	rt->loop = o->loop;
 	rt->containers = o->containers;
 	rt->sandboxes = o->sandboxes;
+	rt->mounts = o->mounts;
 	rt->events = o->events;
 	rt->dirs = dirs;
 	rt->timeouts = (struct runtime_timeouts){

@@ -17,6 +17,7 @@ struct differ;
 struct err;
 struct event_bus;
 struct loop;
+struct mount_manager;
 struct runtime;
 struct sandbox_store;
 struct task_service;
@@ -34,6 +35,7 @@ struct runtime_options {
 	struct loop *loop; /* connections and fifos live on it */
 	struct container_store *containers;
 	struct sandbox_store *sandboxes;
+	struct mount_manager *mounts; /* NULL: root file systems are plain mounts */
 	struct event_bus *events;
 	const char *state_dir, *root_dir; /* of the plugin; made if missing */
 	const char *grpc_address, *ttrpc_address;

@@ -4,6 +4,7 @@
 
 #include "base/ctx.h"
 #include "base/pool.h"
+#include "core/mount_manager.h"
 #include "core/task.h"
 #include "runtime/bundle.h"
 #include "runtime/runtime.h"
@@ -16,6 +17,7 @@ struct runtime {
 	struct loop *loop;
 	struct container_store *containers;
 	struct sandbox_store *sandboxes;
+	struct mount_manager *mounts;
 	struct event_bus *events;
 	struct content_store *content;
 	struct differ *differ;
@@ -64,6 +66,15 @@ MAY_BLOCK void runtime_load_from(
 /* task_create.c */
 MAY_BLOCK int runtime_create(struct task_service *self, struct ctx *ctx,
 		const struct task_create *r, uint32_t *ret_pid, struct err *err);
+
+/* task_rootfs.c */
+/* What the shim is to mount: the request's mounts, or what the mount manager leaves of them.
+ * "made" must stay until they are used. */
+MAY_BLOCK MUST_USE int task_rootfs(struct runtime *rt, struct ctx *ctx, const char *id,
+		const char *binary, const struct mounts *given, struct activation *made,
+		const struct mounts **ret_mounts, struct err *err);
+/* After the task's end. A failure is logged. */
+MAY_BLOCK void task_rootfs_done(struct runtime *rt, const struct shim *shim);
 
 /* task_features.c */
 /* Refuses a spec that needs what the runtime does not have. */

@@ -36,6 +36,8 @@ struct creation {
 	char *unpacked;		   /* the one that we made for it */
 	const char *api_address;   /* of a shim to join, or "" */
 	unsigned api_version;
+	struct activation made;	     /* of the root file system */
+	const struct mounts *rootfs; /* for the shim to mount */
 	struct shim *shim;
 };
 
@@ -44,6 +46,7 @@ static void creation_done(struct creation *c)
 	container_free(c->container);
 	free(c->unpacked);
 	arena_done(&c->arena);
+	activation_done(&c->made);
 	shim_unref(c->shim);
 }
 
@@ -228,7 +231,7 @@ static int create_in_shim(struct creation *c, uint32_t *ret_pid, struct err *err
 
 	request.id = r->id;
 	request.bundle = c->shim->bundle;
-	request.rootfs = wire_mounts_out(&c->arena, r->rootfs, &request.n_rootfs);
+	request.rootfs = wire_mounts_out(&c->arena, c->rootfs, &request.n_rootfs);
 	request.terminal = r->stdio.terminal;
 	request.stdin = r->stdio.in;
 	request.stdout = r->stdio.out;
@@ -297,6 +300,12 @@ int runtime_create(struct task_service *self, struct ctx *ctx, const struct task
 	if (understand(&c, err) < 0 || reserve(&c, err) < 0)
 		return -1;
 	if (make_bundle(&c, err) < 0 || unpack_checkpoint(&c, err) < 0) {
+		(void)shim_table_remove(&c.rt->table, c.shim);
+		return -1;
+	}
+	if (task_rootfs(c.rt, ctx, r->id, c.shim->binary, r->rootfs, &c.made, &c.rootfs, err) <
+			0) {
+		runtime_remove_bundle(c.rt, c.shim);
 		(void)shim_table_remove(&c.rt->table, c.shim);
 		return -1;
 	}

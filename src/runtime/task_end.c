@@ -105,6 +105,7 @@ static void end(struct job *job)
 	end_shim(e);
 	shim_close(e->shim);
 	runtime_remove_bundle(e->rt, e->shim);
+	task_rootfs_done(e->rt, e->shim);
 	shim_unref(e->shim);
 	e->done(e->arg);
 	free(e);
@@ -145,5 +146,6 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 	}
 	runtime_remove_cgroup(rt, shim);
 	runtime_remove_bundle(rt, shim);
+	task_rootfs_done(rt, shim);
 	(void)shim_table_remove(&rt->table, shim);
 }

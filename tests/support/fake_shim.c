@@ -95,6 +95,9 @@ static enum call_fate on_create(
 	TaskV3__CreateTaskResponse m = TASK_V3__CREATE_TASK_RESPONSE__INIT;
 
 	f->creates++;
+	if (r->n_rootfs > 0)
+		(void)snprintf(f->rootfs, sizeof(f->rootfs), "%s %s", r->rootfs[0]->type,
+				r->rootfs[0]->source);
 	if (f->fail_create != NULL) {
 		(void)err_plain(err, ERR_UNKNOWN, "%s", f->fail_create);
 		return CALL_FAILED;

@@ -30,6 +30,7 @@ struct fake_shim {
 	struct mutex lock;
 	struct cond changed;
 	struct map tasks;	   /* "id" or "id/exec" to struct fake_task; under lock */
+	char rootfs[128];	   /* under lock: the last one's type and source */
 	const char *fail_create;   /* text of an error, set by the test before */
 	bool only_v2, is_pod;	   /* set before fake_shim_start() */
 	struct fake_pod pod;	   /* under lock */

@@ -26,12 +26,13 @@ static const struct plugin_need snapshots_store_needs[] = { { TYPE_METADATA, NUL
 static const struct plugin_need shim_needs[] = { { TYPE_EVENT, NULL }, { TYPE_METADATA, NULL },
 	{ 0 } };
 static const struct plugin_need task_needs[] = { { TYPE_EVENT, NULL }, { TYPE_METADATA, NULL },
-	{ TYPE_SHIM, NULL }, { TYPE_WARNING, NULL }, { 0 } };
+	{ TYPE_MOUNT_MANAGER, NULL }, { TYPE_SHIM, NULL }, { TYPE_WARNING, NULL }, { 0 } };
 static const struct plugin_need on_sandboxes[] = { { TYPE_SANDBOX_STORE, NULL }, { 0 } };
 static const struct plugin_need pods_needs[] = { { TYPE_RUNTIME, "task" }, { TYPE_EVENT, NULL },
 	{ 0 } };
 static const struct plugin_need controllers_needs[] = { { TYPE_SANDBOX, NULL },
 	{ TYPE_EVENT, NULL }, { 0 } };
+static const struct plugin_need on_mounts[] = { { TYPE_MOUNT_MANAGER, NULL }, { 0 } };
 static const struct plugin_need on_streaming[] = { { TYPE_STREAMING, NULL }, { 0 } };
 static const struct plugin_need tasks_store_needs[] = { { TYPE_RUNTIME, NULL },
 	{ TYPE_METADATA, NULL }, { TYPE_DIFFER, NULL }, { 0 } };
@@ -64,6 +65,8 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_METADATA, "bolt", metadata_needs, plugin_metadata_init, plugin_metadata_fini,
 			NULL },
 	{ TYPE_GC, "scheduler", on_metadata, plugin_gc_init, plugin_gc_fini, NULL },
+	{ TYPE_MOUNT_MANAGER, "bolt", on_metadata, plugin_mounts_init, plugin_mounts_fini,
+			NULL },
 	{ TYPE_DIFFER, "walking", on_metadata, plugin_walking_init, plugin_differ_fini, NULL },
 	{ TYPE_SERVICE, "containers-service", on_metadata, plugin_containers_store_init, NULL,
 			NULL },
@@ -95,6 +98,7 @@ static const struct plugin_desc builtins[] = {
 			NULL },
 	{ TYPE_LEASE, "manager", lease_needs, plugin_lease_init, NULL, NULL },
 	{ TYPE_GRPC, "leases", on_lease, plugin_leases_init, plugin_service_fini, NULL },
+	{ TYPE_GRPC, "mounts", on_mounts, plugin_mounts_service_init, NULL, NULL },
 	{ TYPE_GRPC, "namespaces", on_namespaces, plugin_namespaces_init, plugin_service_fini,
 			NULL },
 	{ TYPE_SANDBOX, "shim", pods_needs, plugin_sandbox_shim_init, plugin_sandbox_shim_fini,

@@ -101,6 +101,11 @@ plugin_init plugin_snapshots_init;
 plugin_init plugin_events_init;
 plugin_fini plugin_service_fini;
 
+/* plugins_mounts.c. The instance of TYPE_MOUNT_MANAGER is a struct mounts_service. */
+plugin_init plugin_mounts_init;
+plugin_fini plugin_mounts_fini;
+plugin_init plugin_mounts_service_init;
+
 /* plugins_streaming.c. The instance of TYPE_STREAMING is a struct streaming_service. */
 plugin_init plugin_streams_init;
 plugin_fini plugin_streams_fini;

@@ -97,8 +97,9 @@ int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *e
 	const struct plugin_host *host = plugin_host(env);
 	struct runtime_options options = { .loop = host->loop };
 	const struct shim_settings *shims = NULL;
+	AUTO_ERR struct err fault = { 0 };
 	struct runtime *rt = NULL;
-	void *metadata = NULL, *events = NULL, *manager = NULL;
+	void *metadata = NULL, *events = NULL, *manager = NULL, *mounts = NULL;
 
 	show(env);
 	if (plugin_get(env, TYPE_METADATA, NULL, &metadata, err) < 0 ||
@@ -108,6 +109,9 @@ int plugin_tasks_init(struct plugin_env *env, void **ret_instance, struct err *e
 	shims = manager;
 	options.containers = meta_containers(metadata);
 	options.sandboxes = meta_sandboxes(metadata);
+	/* Without it, plain root file systems work all the same. */
+	if (plugin_get(env, TYPE_MOUNT_MANAGER, NULL, &mounts, &fault) == 0)
+		options.mounts = ((struct mounts_service *)mounts)->manager;
 	options.events = events;
 	options.state_dir = plugin_state(env);
 	options.root_dir = plugin_root(env);

@@ -25,6 +25,7 @@
 #include "core/container.h"
 #include "core/event.h"
 #include "core/mount.h"
+#include "core/mount_manager.h"
 #include "core/sandbox.h"
 #include "core/task.h"
 #include "loop/loop.h"
@@ -70,6 +71,48 @@ static int get_sandbox(struct sandbox_store *self, struct ctx *ctx, const char *
 
 static const struct sandbox_store_ops sandboxes_ops = { .get = get_sandbox };
 
+/* Mounts: whatever is of type "odd" becomes one of type "even"; what was done is noted. */
+
+struct fake_mounts {
+	struct mount_manager base;
+	char did[256];
+};
+
+static bool are_odd(struct mount_manager *self, const struct mounts *m)
+{
+	return m->count > 0 && strcmp(m->items[0].type, "odd") == 0;
+}
+
+static void did(struct mount_manager *self, const char *what, const char *name)
+{
+	struct fake_mounts *f = (struct fake_mounts *)self;
+	size_t n = strlen(f->did);
+
+	(void)snprintf(f->did + n, sizeof(f->did) - n, "%s %s ", what, name);
+}
+
+static int make_even(struct mount_manager *self, struct ctx *ctx,
+		const struct mount_activate *r, struct activation *ret, struct err *err)
+{
+	if (strcmp(r->mounts->items[0].source, "broken") == 0)
+		return err_plain(err, ERR_UNKNOWN, "broken mount");
+	assert_string_equal(labels_find(r->labels, "containerd.io/gc.bref.container"), r->name);
+	did(self, "activate", r->name);
+	*ret = (struct activation){ .name = xstrdup(r->name) };
+	(void)mounts_add(&ret->system, "even", r->mounts->items[0].source, "");
+	return 0;
+}
+
+static int undo_even(
+		struct mount_manager *self, struct ctx *ctx, const char *name, struct err *err)
+{
+	did(self, "deactivate", name);
+	return err_set(err, ERR_NOT_FOUND, "%s", "");
+}
+
+static const struct mount_manager_ops mounts_ops = { are_odd, make_even, undo_even, NULL,
+	NULL };
+
 /* Events: topics in order. */
 
 struct bus {
@@ -98,6 +141,7 @@ struct world {
 	struct fake_shim shim;
 	struct container_store containers;
 	struct sandbox_store sandboxes;
+	struct fake_mounts mounts;
 	struct bus bus;
 	struct loop *loop;
 	unsigned long thread;
@@ -120,6 +164,7 @@ static void start_daemon(struct world *w)
 	AUTO_FREE char *root = xasprintf("%s/root", w->top);
 	struct runtime_options o = { .containers = &w->containers,
 		.sandboxes = &w->sandboxes,
+		.mounts = &w->mounts.base,
 		.events = &w->bus.base,
 		.state_dir = state,
 		.root_dir = root,
@@ -185,6 +230,7 @@ static int begin(void **state)
 	fake_shim_start(&w->shim, w->socket);
 	w->containers.ops = &containers_ops;
 	w->sandboxes.ops = &sandboxes_ops;
+	w->mounts.base.ops = &mounts_ops;
 	w->bus.base.ops = &bus_ops;
 	mutex_init(&w->bus.lock, RANK_event_queue);
 	cond_init(&w->bus.changed);
@@ -734,6 +780,37 @@ static void a_container_of_an_unknown_sandbox_gets_a_shim_of_its_own(void **stat
 	assert_int_equal(runs_of(w, "start"), 1);
 }
 
+static void a_root_file_system_may_need_more_than_a_mount(void **state)
+{
+	struct world *w = *state;
+	AUTO_MOUNTS struct mounts m = { 0 };
+	struct task_create r = { .id = "c1", .rootfs = &m };
+	uint32_t pid;
+
+	(void)mounts_add(&m, "odd", "src", "");
+	assert_ok(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), &w->err);
+	assert_string_equal(w->shim.rootfs, "even src");
+	assert_string_equal(w->mounts.did, "activate c1 ");
+	assert_ok(ask(w, TASK_DELETE, "c1", "", NULL), &w->err);
+	assert_string_equal(w->mounts.did, "activate c1 deactivate c1 ");
+	/* What is not made is not undone; what is made is. */
+	free(m.items[0].source);
+	m.items[0].source = xstrdup("broken");
+	expect(w, task_create(w->tasks, &w->ctx, &r, &pid, &w->err), ERR_UNKNOWN,
+			"broken mount");
+	assert_false(is_there(w, "state/ns/c1"));
+	assert_string_equal(w->mounts.did, "activate c1 deactivate c1 ");
+	free(m.items[0].source);
+	m.items[0].source = xstrdup("src");
+	w->shim.fail_create = "no";
+	fake_shim_stop(&w->shim);
+	fake_shim_start(&w->shim, w->socket);
+	assert_int_equal(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), -1);
+	err_clear(&w->err);
+	assert_string_equal(
+			w->mounts.did, "activate c1 deactivate c1 activate c1 deactivate c1 ");
+}
+
 static void mounts_that_the_runtime_cannot_map_are_refused(void **state)
 {
 	struct world *w = *state;
@@ -842,6 +919,7 @@ int main(void)
 		T(tasks_that_share_a_shim_leave_it_one_by_one),
 		T(a_container_of_a_sandbox_lives_in_its_shim),
 		T(a_container_of_an_unknown_sandbox_gets_a_shim_of_its_own),
+		T(a_root_file_system_may_need_more_than_a_mount),
 		T(mounts_that_the_runtime_cannot_map_are_refused),
 		T(runtime_info_comes_from_the_binary),
 		T(metrics_are_filtered),
