@@ -2,7 +2,7 @@
 /*
  * The mount manager (core/mount_manager.h) of this machine: mounts below a directory of its
  * own, which it finds again when the daemon has been restarted
- * (docs/design/041-mount-manager.md).
+ * (docs/design/043-mount-manager.md).
  */
 #pragma once
 

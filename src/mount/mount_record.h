@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the mount manager writes down of an activation, for the next daemon: texts that end with
- * a zero byte, one after the other (docs/design/041-mount-manager.md).
+ * a zero byte, one after the other (docs/design/043-mount-manager.md).
  */
 #pragma once
 

@@ -87,9 +87,10 @@ static enum call_fate list(struct call *call, void *self,
 }
 
 static const struct rpc_method methods[] = {
-	UNARY("Activate", RPC_ON_WORKER, mounts__activate_request, mounts__activate_response,
-			activate),
-	TO_EMPTY("Deactivate", RPC_ON_WORKER, mounts__deactivate_request, deactivate),
+	UNARY("Activate", RPC_ON_WORKER | RPC_SLOW, mounts__activate_request,
+			mounts__activate_response, activate),
+	TO_EMPTY("Deactivate", RPC_ON_WORKER | RPC_SLOW, mounts__deactivate_request,
+			deactivate),
 	UNARY("Info", RPC_ON_LOOP, mounts__info_request, mounts__info_response, info),
 	UNARY("Update", RPC_ON_LOOP, mounts__update_request, mounts__update_response, update),
 	SERVER_STREAM("List", RPC_ON_WORKER, mounts__list_request, mounts__list_message, list),
