@@ -77,6 +77,31 @@ CTRD_API int ctrd_snapshot_commit(struct ctrd_client *client, const char *snapsh
 CTRD_API int ctrd_snapshot_remove(struct ctrd_client *client, const char *snapshotter,
 		const char *key, struct ctrd_error **ret_error);
 
+struct ctrd_diff_options {
+	size_t size;
+	const char *media_type;		  /**< of the layer; NULL: gzipped tar */
+	const char *ref;		  /**< of the ingest; NULL: one that is new */
+	const struct ctrd_labels *labels; /**< for the blob, or NULL */
+	int has_epoch;			  /**< no file is to be younger than … */
+	int64_t epoch_ns;		  /**< … this */
+};
+
+#define CTRD_DIFF_OPTIONS_INIT                                                                 \
+	{                                                                                      \
+		sizeof(struct ctrd_diff_options), NULL, NULL, NULL, 0, 0                       \
+	}
+
+/**
+ * Makes a layer of what has to change in "lower" to get "upper".
+ *
+ * @param lower       NULL: what "upper" stands on
+ * @param options     may be NULL
+ * @param ret_digest  of the blob; end it with ctrd_free(). Only a lease or a label keeps it
+ */
+CTRD_API int ctrd_snapshot_diff(struct ctrd_client *client, const char *snapshotter,
+		const char *lower, const char *upper, const struct ctrd_diff_options *options,
+		char **ret_digest, struct ctrd_error **ret_error);
+
 CTRD_END
 
 #endif

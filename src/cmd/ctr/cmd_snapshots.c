@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -15,7 +17,8 @@
 #include "text/jnode.h"
 #include "text/size.h"
 
-#define ROOT_LABEL "containerd.io/gc.root"
+#define ROOT_LABEL  "containerd.io/gc.root"
+#define PRINT_BYTES (1u << 20)
 
 struct usage_args {
 	bool bytes;
@@ -355,6 +358,93 @@ static int run_commit(struct cx *cx)
 	return 0;
 }
 
+/* --- diff ----------------------------------------------------------------------------------
+ */
+
+struct diff_args {
+	const char *media_type, *ref;
+	bool keep;
+	char **labels;
+};
+
+static void read_epoch(struct ctrd_diff_options *o)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	int64_t seconds;
+
+	if (text == NULL || !str_i64(text, &seconds) || seconds < 0 ||
+			seconds > INT64_MAX / NS_PER_S)
+		return;
+	o->has_epoch = 1;
+	o->epoch_ns = seconds * NS_PER_S;
+}
+
+static int print_blob(struct ctrd_client *client, const char *digest)
+{
+	AUTO(ctrd_reader_close) struct ctrd_reader *reader = NULL;
+	AUTO_FREE char *data = xmalloc(PRINT_BYTES);
+	struct ctrd_error *error = NULL;
+	ptrdiff_t n;
+	int rc;
+
+	if (ctrd_reader_open(client, digest, &reader, &error) < 0)
+		return out_error(error);
+	while ((n = ctrd_reader_read(reader, data, PRINT_BYTES, &error)) > 0) {
+		rc = io_write_all(STDOUT_FILENO, data, (size_t)n);
+		if (rc < 0)
+			return out_fail("write /dev/stdout: %s", errno_text(-rc));
+	}
+	return n < 0 ? out_error(error) : 0;
+}
+
+/* The blob is there until it is printed; with --keep, for longer. */
+static int diff_under_lease(struct cx *cx, struct ctrd_client *client)
+{
+	const struct diff_args *args = cx->args;
+	struct ctrd_diff_options o = CTRD_DIFF_OPTIONS_INIT;
+	AUTO(ctrd_labels_free)
+	struct ctrd_labels *labels = labels_of_args(args->labels, "true");
+	AUTO(ctrd_labels_free) struct ctrd_labels *root = root_labels();
+	struct ctrd_error *error = NULL;
+	const char *second = cx_arg(cx, 1);
+	AUTO_FREE char *digest = NULL;
+
+	if (args->keep)
+		ctrd_labels_set(labels, ROOT_LABEL, ctrd_labels_get(root, ROOT_LABEL));
+	o.media_type = args->media_type;
+	o.ref = args->ref;
+	o.labels = labels;
+	read_epoch(&o);
+	if (ctrd_snapshot_diff(client, snapshotter(cx),
+			    str_is_empty(second) ? NULL : cx->argv[0],
+			    str_is_empty(second) ? cx->argv[0] : second, &o, &digest,
+			    &error) < 0)
+		return out_error(error);
+	return print_blob(client, digest);
+}
+
+static int run_diff(struct cx *cx)
+{
+	AUTO(ctrd_client_close) struct ctrd_client *client = NULL;
+	AUTO_ERROR struct ctrd_error *ignored = NULL;
+	struct ctrd_error *error = NULL;
+	AUTO_FREE char *lease = NULL;
+	int status;
+
+	if (str_is_empty(cx_arg(cx, 0)))
+		return out_fail("snapshot id must be provided");
+	status = cx_connect(cx, &client);
+	if (status != 0)
+		return status;
+	if (ctrd_lease_create(client, NULL, 24 * 3600 * NS_PER_S, NULL, &lease, &error) < 0)
+		return out_error(error);
+	ctrd_client_use_lease(client, lease);
+	status = diff_under_lease(cx, client);
+	ctrd_client_use_lease(client, NULL);
+	(void)!ctrd_lease_remove(client, lease, 0, &ignored);
+	return status;
+}
+
 static int run_remove(struct cx *cx)
 {
 	AUTO(ctrd_client_close) struct ctrd_client *client = NULL;
@@ -438,6 +528,18 @@ const struct flag snapshots_flags[] = {
 	{ 0 },
 };
 
+static const struct flag diff_flags[] = {
+	FLAG("media-type", FLAG_TEXT, offsetof(struct diff_args, media_type),
+			"media type of the layer",
+			.fallback = "application/vnd.oci.image.layer.v1.tar+gzip"),
+	FLAG("ref", FLAG_TEXT, offsetof(struct diff_args, ref), "reference to write it under"),
+	FLAG("keep", FLAG_SWITCH, offsetof(struct diff_args, keep),
+			"keep the layer in the content store"),
+	FLAG("label", FLAG_LIST, offsetof(struct diff_args, labels),
+			"label for the layer (k=v)"),
+	{ 0 },
+};
+
 static const struct flag usage_flags[] = {
 	FLAG("b", FLAG_SWITCH, offsetof(struct usage_args, bytes), "print sizes in bytes"),
 	{ 0 },
@@ -464,6 +566,12 @@ const struct command snapshots_commands[] = {
 			.help = "commit an active snapshot",
 			.args = "<key> <active>",
 			.run = run_commit },
+	{ .names = "diff",
+			.help = "print the layer that makes one snapshot of another",
+			.args = "[flags] <idA> [<idB>]",
+			.flags = diff_flags,
+			.args_size = sizeof(struct diff_args),
+			.run = run_diff },
 	{ .names = "info",
 			.help = "print what is known of a snapshot",
 			.args = "<key>",
