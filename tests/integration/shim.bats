@@ -53,6 +53,14 @@ rule() {
 @test "an exec that failed can be tried again" { rule an_exec_that_failed_can_be_tried_again; }
 @test "a client that never reads stops nobody else" { rule a_client_that_never_reads_stops_nobody_else; }
 @test "a connection that breaks drops its waits" { rule a_connection_that_breaks_drops_its_waits; }
+@test "bad stdin of start is refused and leaves nothing" { rule bad_stdin_of_start_is_refused_and_leaves_nothing; }
+@test "malformed specs are refused and leave nothing" { rule malformed_specs_are_refused_and_leave_nothing; }
+@test "delete survives a bundle of garbage" { rule delete_survives_a_bundle_of_garbage; }
+@test "a runtime that hangs in create is ended and forgotten" { rule a_runtime_that_hangs_in_create_is_ended_and_forgotten; }
+@test "a runtime that is killed is told" { rule a_runtime_that_is_killed_is_told; }
+@test "streams that cannot be are refused everywhere" { rule streams_that_cannot_be_are_refused_everywhere; }
+@test "numbers that are no pids are refused" { rule numbers_that_are_no_pids_are_refused; }
+@test "a stranger is killed by its descriptor" { rule a_stranger_is_killed_by_its_descriptor; }
 
 @test "every rule of the driver stands here" {
   for name in $("$DRIVER" --list); do

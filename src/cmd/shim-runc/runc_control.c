@@ -16,6 +16,7 @@
 #include "cmd/shim-runc/runc_pids.h"
 #include "cmd/shim-runc/runc_service_priv.h"
 #include "cmd/shim-runc/runc_shim_priv.h"
+#include "os/process.h"
 
 /* The end of an operation whose runtime's failure is told as it is. */
 static void simply_ran(
@@ -58,20 +59,28 @@ static void init_kill(struct op *op)
 	op_run(op, argv, op_captured, kill_ran);
 }
 
+/* Until we have reaped a child, the number is its; of others we have a descriptor. */
+static int signal_exec(const struct proc *p, int signo)
+{
+	if (p->exit.pidfd >= 0)
+		return pidfd_signal(p->exit.pidfd, signo);
+	return kill(p->pid, signo) < 0 ? -errno : 0;
+}
+
 static int kill_exec(const struct proc *p, uint32_t signo, struct err *err)
 {
+	int rc;
+
 	if (proc_check_exec(p->state, PROC_OP_KILL, err) < 0)
 		return -1;
 	if (p->pid == 0)
 		return err_set(err, ERR_PRECONDITION, "process not created");
-	/* Until we have reaped it, the number is its. */
 	if (p->state != PROC_RUNNING || p->has_exited)
 		return err_set(err, ERR_NOT_FOUND, "process already finished");
-	if (kill(p->pid, (int)signo) == 0)
-		return 0;
-	if (errno == ESRCH)
+	rc = signal_exec(p, (int)signo);
+	if (rc == -ESRCH)
 		return err_set(err, ERR_NOT_FOUND, "exec kill error: process already finished");
-	return err_sys(err, errno, "exec kill error: unknown error after kill");
+	return rc < 0 ? err_sys(err, -rc, "exec kill error: unknown error after kill") : 0;
 }
 
 static void exec_kill(struct op *op)

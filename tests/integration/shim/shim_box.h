@@ -75,6 +75,7 @@ pid_t box_shim_pid(struct box *b);
 /* A call with BOX_MS to answer; NULL and b->err on failure. */
 const ProtobufCMessage *box_call(struct box *b, const char *method,
 		const ProtobufCMessage *request, const ProtobufCMessageDescriptor *answer);
+struct Google__Protobuf__Any *box_options(struct box *b); /* with b->runtime */
 /* The usual ones; -1 and b->err, or 0 (or the pid). */
 int box_create(struct box *b, const char *id, const char *in, const char *out, const char *err);
 int box_create_terminal(struct box *b, const char *id, const char *in, const char *out);

@@ -40,7 +40,15 @@
 	T(a_runtime_that_lies_about_the_pid_is_survived)                                       \
 	T(an_exec_that_failed_can_be_tried_again)                                              \
 	T(a_client_that_never_reads_stops_nobody_else)                                         \
-	T(a_connection_that_breaks_drops_its_waits)
+	T(a_connection_that_breaks_drops_its_waits)                                            \
+	T(bad_stdin_of_start_is_refused_and_leaves_nothing)                                    \
+	T(malformed_specs_are_refused_and_leave_nothing)                                       \
+	T(delete_survives_a_bundle_of_garbage)                                                 \
+	T(a_runtime_that_hangs_in_create_is_ended_and_forgotten)                               \
+	T(a_runtime_that_is_killed_is_told)                                                    \
+	T(streams_that_cannot_be_are_refused_everywhere)                                       \
+	T(numbers_that_are_no_pids_are_refused)                                                \
+	T(a_stranger_is_killed_by_its_descriptor)
 
 #define SHIM_TEST_DECLARE(name) void name(void **state);
 SHIM_TESTS(SHIM_TEST_DECLARE)
