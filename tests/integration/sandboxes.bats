@@ -211,3 +211,26 @@ is_there() {
   run ! timeout 20 "$CTR" sandboxes run --runtime "$RUNTIME" "$D/pod.json" pod2
   [[ "$output" == *"failed to create sandbox with far sandboxer"* ]]
 }
+
+@test "a daemon that takes over has the sandboxes of the one before" {
+  local old exe
+  run_pod pod1
+  run_in pod1 c1 sleep 1000
+  old=$(cat "$D/pid")
+  kill -USR2 "$old"
+  wait_for 20 daemon_is_gone "$old"
+  for exe in /proc/[0-9]*/exe; do
+    [[ $(readlink "$exe") == */containerd ]] || continue
+    tr '\0' ' ' <"${exe%/exe}/cmdline" | grep -q -- "--config $D/config.toml" || continue
+    basename "${exe%/exe}" >"$D/pid"
+  done
+  [ "$(cat "$D/pid")" != "$old" ]
+  is_there c1 RUNNING
+  run_in pod1 c2 sleep 1000
+  [ "$(shim_count)" -eq 1 ]
+  "$CTR" tasks rm -f c1 || true
+  "$CTR" tasks rm -f c2 || true
+  "$CTR" containers rm c1 c2
+  "$CTR" sandboxes rm pod1
+  wait_for 10 no_shims
+}
