@@ -33,12 +33,14 @@ asan-test:
 	@[ -e build-asan/build.ninja ] || $(MESON) setup build-asan -Db_sanitize=address,undefined -Dtests=true >/dev/null
 	@ninja -C build-asan
 	@$(ASAN) tools/test.sh build-asan unit conformance fault fuzz
+	@tools/sanitized.sh build-asan
 
 tsan-test:
 	@tools/deps.sh test
 	@[ -e build-tsan/build.ninja ] || $(MESON) setup build-tsan -Db_sanitize=thread -Dtests=true >/dev/null
 	@ninja -C build-tsan
 	@$(TSAN) tools/test.sh build-tsan unit conformance
+	@tools/sanitized.sh build-tsan
 
 # Coverage-guided fuzzing with libFuzzer, FUZZ_SECONDS per target.
 fuzz:

@@ -298,7 +298,7 @@ static void do_kill(const char *signal)
 static void do_delete(void)
 {
 	static const char *const files[] = { "go", "pid", "cgroup", "pid.new", "cgroup.new" };
-	AUTO_FREE char *group = in_dir("cgroup"), *pid_path = in_dir("pid");
+	AUTO_FREE char *group = in_dir("cgroup"), *pid_path = in_dir("pid"), *go = in_dir("go");
 	AUTO_BUF struct buf path = { .limit = 4096 };
 	pid_t pid = 0;
 
@@ -307,7 +307,7 @@ static void do_delete(void)
 	if (access(pid_path, F_OK) == 0)
 		pid = read_pid();
 	if (pid > 0 && is_alive(pid)) {
-		if (!arg.force && access(in_dir("go"), F_OK) < 0)
+		if (!arg.force && access(go, F_OK) < 0)
 			die("cannot delete container that is not stopped");
 		(void)kill(pid, SIGKILL);
 		for (int i = 0; is_alive(pid) && i < 1000; i++)
