@@ -104,6 +104,24 @@ CTRD_API int ctrd_images_import(struct ctrd_client *client, int fd,
 		const struct ctrd_import_options *options, struct ctrd_images **ret_images,
 		struct ctrd_error **ret_error);
 
+struct ctrd_export_options {
+	size_t size;
+	const char *const *platforms; /**< best first, ended by NULL; NULL: the host's */
+	int all_platforms;
+	int skip_manifest_json; /**< without it Docker cannot read the archive */
+	int skip_non_distributable;
+};
+
+#define CTRD_EXPORT_OPTIONS_INIT                                                               \
+	{                                                                                      \
+		sizeof(struct ctrd_export_options), NULL, 0, 0, 0                              \
+	}
+
+/** Writes images (names, ended by NULL) to a descriptor, as an OCI archive that "docker load"
+ * reads, too. options may be NULL. */
+CTRD_API int ctrd_images_export(struct ctrd_client *client, int fd, const char *const *names,
+		const struct ctrd_export_options *options, struct ctrd_error **ret_error);
+
 CTRD_END
 
 #endif

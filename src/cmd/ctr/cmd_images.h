@@ -12,5 +12,12 @@ struct images_import_args {
 			sync_fs;
 };
 
+struct images_export_args {
+	char **platforms;
+	bool skip_manifest_json, skip_non_distributable, all_platforms, local;
+};
+
+extern const struct flag images_export_flags[];
+int run_images_export(struct cx *cx);
 extern const struct flag images_import_flags[];
 int run_images_import(struct cx *cx);
