@@ -77,6 +77,19 @@ same() {
   same images export "$D/x.tar" none
 }
 
+@test "content ingest goes on where an earlier try stopped" {
+  for c in "$OURS" "$THEIRS"; do
+    ref=resumed-$(basename "$(dirname "$c")")
+    printf '%s' "0123456-$ref-rest" >"$D/whole"
+    size=$(stat -c %s "$D/whole")
+    ! head -c 7 "$D/whole" | "$c" content ingest --expected-size "$size" "$ref"
+    "$OURS" content active | grep -q "$ref"
+    "$c" content ingest --expected-size "$size" "$ref" <"$D/whole"
+    ! "$OURS" content active | grep -q "$ref" || return 1
+    "$OURS" content get "sha256:$(sha256sum <"$D/whole" | cut -d' ' -f1)" | cmp - "$D/whole"
+  done
+}
+
 @test "lists are the same, byte for byte" {
   "$OURS" namespaces create listed a=b
   "$OURS" leases create --id l1 x=y

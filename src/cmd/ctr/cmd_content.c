@@ -119,13 +119,30 @@ static int run_get(struct cx *cx)
 	return n < 0 ? out_error(error) : 0;
 }
 
-static int copy_in(struct ctrd_writer *w, const struct ingest_args *args)
+/* What the daemon has already, of an earlier try or of another namespace's blob. */
+static int skip_input(const char *ref, char *data, int64_t size)
+{
+	while (size > 0) {
+		ssize_t n = io_read_full(STDIN_FILENO, data,
+				size < (int64_t)COPY_BYTES ? (size_t)size : COPY_BYTES);
+
+		if (n <= 0)
+			return out_fail("unable to resume write to %s: %s", ref,
+					n < 0 ? errno_text((int)-n) : "EOF");
+		size -= n;
+	}
+	return 0;
+}
+
+static int copy_in(struct ctrd_writer *w, const char *ref, const struct ingest_args *args)
 {
 	AUTO_FREE char *data = xmalloc(COPY_BYTES);
 	struct ctrd_error *error = NULL;
-	int64_t total = 0;
+	int64_t total = ctrd_writer_offset(w);
 	ssize_t n;
 
+	if (skip_input(ref, data, total) != 0)
+		return STATUS_FAILED;
 	while ((n = io_read_full(STDIN_FILENO, data, COPY_BYTES)) > 0) {
 		if (ctrd_writer_write(w, data, (size_t)n, &error) < 0)
 			return out_error(error);
@@ -158,7 +175,7 @@ static int run_ingest(struct cx *cx)
 		return status;
 	if (ctrd_writer_open(client, cx->argv[0], args->expected_size, args->expected_digest,
 			    &writer, &error) == 0)
-		return copy_in(writer, args);
+		return copy_in(writer, cx->argv[0], args);
 	if (ctrd_error_code(error) == CTRD_EXISTS)
 		return 0;
 	return out_fail("%s", ctrd_error_text(error));
