@@ -44,16 +44,16 @@ static int tell(struct content_store *self, struct ctx *ctx, const char *method,
 
 /* Owned by the caller, unlike what wire/ makes. */
 static int info_in(struct arena *a, const Content__Info *pb, const char *method,
-		struct content_info *ret_info, struct err *err)
+		const char *digest, struct content_info *ret_info, struct err *err)
 {
 	struct content_info i = { 0 };
 
 	if (pb == NULL)
-		return proxy_bad_answer(method, "no info", err);
+		return proxy_bad_answer(method, digest, "no info", err);
 	if (wire_content_info_in(a, pb, &i, err) < 0)
 		return -1;
 	if (i.size < 0)
-		return proxy_bad_answer(method, "negative size", err);
+		return proxy_bad_answer(method, digest, "negative size", err);
 	*ret_info = i;
 	ret_info->labels = (struct labels){ 0 };
 	labels_copy(&ret_info->labels, &i.labels);
@@ -72,7 +72,7 @@ static int proxy_info(struct content_store *self, struct ctx *ctx, const char *d
 	if (call(self, ctx, "Info", &r.base, &content__info_response__descriptor, &a, &answer,
 			    err) < 0)
 		return -1;
-	return info_in(&a, answer->info, "Info", ret_info, err);
+	return info_in(&a, answer->info, "Info", digest, ret_info, err);
 }
 
 static int proxy_update(struct content_store *self, struct ctx *ctx,
@@ -92,7 +92,7 @@ static int proxy_update(struct content_store *self, struct ctx *ctx,
 	if (call(self, ctx, "Update", &r.base, &content__update_response__descriptor, &a,
 			    &answer, err) < 0)
 		return -1;
-	return info_in(&a, answer->info, "Update", ret_info, err);
+	return info_in(&a, answer->info, "Update", info->digest, ret_info, err);
 }
 
 static int show(const Content__ListContentResponse *m, struct arena *a, content_info_each each,
@@ -145,7 +145,7 @@ static int proxy_remove(struct content_store *self, struct ctx *ctx, const char 
 
 /* --- ingests --- */
 
-static int status_in(const Content__Status *pb, const char *method,
+static int status_in(const Content__Status *pb, const char *method, const char *ref,
 		struct content_status *ret_status, struct err *err)
 {
 	struct content_status s = {
@@ -154,9 +154,9 @@ static int status_in(const Content__Status *pb, const char *method,
 	};
 
 	if (pb == NULL)
-		return proxy_bad_answer(method, "no status", err);
+		return proxy_bad_answer(method, ref, "no status", err);
 	if (strlen(pb->expected) >= sizeof(s.expected))
-		return proxy_bad_answer(method, "expected digest too long", err);
+		return proxy_bad_answer(method, ref, "expected digest too long", err);
 	memcpy(s.expected, pb->expected, strlen(pb->expected) + 1);
 	s.started_ns = timestamp_ns(pb->started_at);
 	s.updated_ns = timestamp_ns(pb->updated_at);
@@ -177,7 +177,7 @@ static int proxy_status(struct content_store *self, struct ctx *ctx, const char 
 	if (call(self, ctx, "Status", &r.base, &content__status_response__descriptor, &a,
 			    &answer, err) < 0)
 		return -1;
-	return status_in(answer->status, "Status", ret_status, err);
+	return status_in(answer->status, "Status", ref, ret_status, err);
 }
 
 static int proxy_statuses(struct content_store *self, struct ctx *ctx, char *const *filters,
@@ -194,7 +194,7 @@ static int proxy_statuses(struct content_store *self, struct ctx *ctx, char *con
 		return -1;
 	for (size_t i = 0; i < answer->n_statuses; i++) {
 		struct content_status s = { 0 };
-		int rc = status_in(answer->statuses[i], "ListStatuses", &s, err);
+		int rc = status_in(answer->statuses[i], "ListStatuses", NULL, &s, err);
 
 		if (rc == 0)
 			rc = each(arg, &s, err);
@@ -226,18 +226,19 @@ struct proxy_reader {
 	struct cancel *cancel;
 };
 
-static int copy_out(const Content__ReadContentResponse *m, char *data, size_t size,
-		size_t *done, struct err *err)
+static int copy_out(const struct proxy_reader *r, const Content__ReadContentResponse *m,
+		char *data, size_t size, size_t *done, struct err *err)
 {
 	if (m->data.len > size - *done)
-		return proxy_bad_answer("Read", "more than was asked for", err);
+		return proxy_bad_answer("Read", r->digest, "more than was asked for", err);
 	if (m->data.len > 0)
 		memcpy(data + *done, m->data.data, m->data.len);
 	*done += m->data.len;
 	return 0;
 }
 
-static ssize_t receive(struct rpc_stream *s, void *data, size_t size, struct err *err)
+static ssize_t receive(const struct proxy_reader *r, struct rpc_stream *s, void *data,
+		size_t size, struct err *err)
 {
 	ProtobufCMessage *m = NULL;
 	AUTO_ARENA struct arena a = { 0 };
@@ -247,12 +248,12 @@ static ssize_t receive(struct rpc_stream *s, void *data, size_t size, struct err
 	arena_init(&a, PROXY_ANSWER_MAX);
 	while ((more = rpc_stream_recv(s, &content__read_content_response__descriptor, &a, &m,
 				err)) > 0) {
-		if (copy_out((const void *)m, data, size, &done, err) < 0)
+		if (copy_out(r, (const void *)m, data, size, &done, err) < 0)
 			return -1;
 		arena_reset(&a);
 	}
 	if (more == 0 && done < size)
-		return proxy_bad_answer("Read", "less than was asked for", err);
+		return proxy_bad_answer("Read", r->digest, "less than was asked for", err);
 	return more < 0 ? -1 : (ssize_t)done;
 }
 
@@ -276,7 +277,7 @@ static ssize_t reader_read_at(struct content_reader *self, void *data, size_t si
 	if (proxy_ask(r->store->link, &ctx, CONTENT_SERVICE, "Read", &request.base, &s, err) <
 			0)
 		return -1;
-	return receive(s, data, size, err);
+	return receive(r, s, data, size, err);
 }
 
 static void reader_close(struct content_reader *self)

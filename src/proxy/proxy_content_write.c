@@ -56,7 +56,7 @@ static int exchange(struct proxy_writer *w, const Content__WriteContentRequest *
 		return 0;
 	}
 	w->ended = true;
-	return rc < 0 ? -1 : proxy_bad_answer("Write", "the stream ended", err);
+	return rc < 0 ? -1 : proxy_bad_answer("Write", w->status.ref, "the stream ended", err);
 }
 
 static int check_offset(struct proxy_writer *w, const Content__WriteContentResponse *answer,
@@ -65,7 +65,7 @@ static int check_offset(struct proxy_writer *w, const Content__WriteContentRespo
 	if (answer->offset == want)
 		return 0;
 	w->ended = true;
-	return proxy_bad_answer("Write", "offset is not what was written", err);
+	return proxy_bad_answer("Write", w->status.ref, "offset is not what was written", err);
 }
 
 static int send_chunk(struct proxy_writer *w, const void *data, size_t size, struct err *err)
@@ -118,11 +118,12 @@ static int writer_truncate(struct content_writer *self, struct err *err)
 	return -1;
 }
 
-static int take_digest(const Content__WriteContentResponse *answer,
-		char digest[DIGEST_TEXT_SIZE], struct err *err)
+static int take_digest(const struct proxy_writer *w,
+		const Content__WriteContentResponse *answer, char digest[DIGEST_TEXT_SIZE],
+		struct err *err)
 {
 	if (strlen(answer->digest) >= DIGEST_TEXT_SIZE)
-		return proxy_bad_answer("Write", "digest too long", err);
+		return proxy_bad_answer("Write", w->status.ref, "digest too long", err);
 	memcpy(digest, answer->digest, strlen(answer->digest) + 1);
 	return 0;
 }
@@ -135,12 +136,12 @@ static int ask_status(struct proxy_writer *w, const Content__WriteContentRequest
 	if (exchange(w, r, &answer, err) < 0)
 		return -1;
 	if (answer->offset < 0)
-		return proxy_bad_answer("Write", "negative offset", err);
+		return proxy_bad_answer("Write", w->status.ref, "negative offset", err);
 	w->status.offset = answer->offset;
 	w->status.total = answer->total;
 	w->status.started_ns = timestamp_ns(answer->started_at);
 	w->status.updated_ns = timestamp_ns(answer->updated_at);
-	return take_digest(answer, digest, err);
+	return take_digest(w, answer, digest, err);
 }
 
 static int writer_status(struct content_writer *self, struct content_status *ret_status,
@@ -182,7 +183,8 @@ static int writer_commit(struct content_writer *self, struct ctx *ctx, int64_t s
 		return -1;
 	if (!str_is_empty(expected) && !str_eq(answer->digest, expected) &&
 			str_starts(expected, "sha256:"))
-		return proxy_bad_answer("Write", "another digest was committed", err);
+		return proxy_bad_answer(
+				"Write", w->status.ref, "another digest was committed", err);
 	return 0;
 }
 

@@ -29,12 +29,12 @@ static struct proxy_link *link_of(struct differ *self)
 }
 
 static int descriptor_in(const Types__Descriptor *pb, struct arena *a, const char *method,
-		struct descriptor *ret, struct err *err)
+		const char *object, struct descriptor *ret, struct err *err)
 {
 	struct descriptor view = wire_descriptor_in(a, pb);
 
 	if (pb == NULL)
-		return proxy_bad_answer(method, "no descriptor", err);
+		return proxy_bad_answer(method, object, "no descriptor", err);
 	if (digest_check(view.digest, NULL, err) < 0)
 		return err_wrap(err, "proxy plugin: answer to %s", method);
 	*ret = (struct descriptor){ 0 };
@@ -59,7 +59,7 @@ static int proxy_apply(struct differ *self, struct ctx *ctx, const struct descri
 			    &diff__apply_response__descriptor, &a, &m, err) < 0)
 		return -1;
 	answer = (void *)m;
-	return descriptor_in(answer->applied, &a, "Apply", ret_applied, err);
+	return descriptor_in(answer->applied, &a, "Apply", layer->digest, ret_applied, err);
 }
 
 static int proxy_compare(struct differ *self, struct ctx *ctx, const struct mounts *lower,
@@ -86,7 +86,7 @@ static int proxy_compare(struct differ *self, struct ctx *ctx, const struct moun
 			    &diff__diff_response__descriptor, &a, &m, err) < 0)
 		return -1;
 	answer = (void *)m;
-	return descriptor_in(answer->diff, &a, "Diff", ret_diff, err);
+	return descriptor_in(answer->diff, &a, "Diff", options->ref, ret_diff, err);
 }
 
 static void proxy_free(struct differ *self)

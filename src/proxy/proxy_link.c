@@ -184,7 +184,11 @@ int proxy_ask(struct proxy_link *l, const struct ctx *ctx, const char *service,
 	return 0;
 }
 
-int proxy_bad_answer(const char *method, const char *what, struct err *err)
+int proxy_bad_answer(const char *method, const char *object, const char *what, struct err *err)
 {
-	return err_set(err, ERR_UNKNOWN, "proxy plugin: answer to %s: %s", method, what);
+	if (object == NULL)
+		return err_set(err, ERR_UNKNOWN, "proxy plugin: answer to %s: %s", method,
+				what);
+	return err_set(err, ERR_UNKNOWN, "proxy plugin: answer to %s of %s: %s", method, object,
+			what);
 }

@@ -54,5 +54,6 @@ MAY_BLOCK MUST_USE int proxy_ask(struct proxy_link *l, const struct ctx *ctx,
 		const char *service, const char *method, const struct ProtobufCMessage *request,
 		struct rpc_stream **ret_stream, struct err *err);
 
-/* For answers that do not say what they must: UNKNOWN, naming the method. */
-int proxy_bad_answer(const char *method, const char *what, struct err *err);
+/* For answers that do not say what they must: UNKNOWN, naming the method and what it was asked
+ * about (NULL: nothing in particular). */
+int proxy_bad_answer(const char *method, const char *object, const char *what, struct err *err);

@@ -56,12 +56,12 @@ static void *labels_out(struct arena *a, const struct labels *labels,
 }
 
 static int mounts_in(struct arena *a, size_t n, Types__Mount *const *list, const char *method,
-		struct mounts *ret_mounts, struct err *err)
+		const char *key, struct mounts *ret_mounts, struct err *err)
 {
 	struct mounts view = wire_mounts_in(a, n, list);
 
 	if (n == 0)
-		return proxy_bad_answer(method, "no mounts", err);
+		return proxy_bad_answer(method, key, "no mounts", err);
 	*ret_mounts = (struct mounts){ 0 };
 	mounts_copy(ret_mounts, &view);
 	return 0;
@@ -86,7 +86,7 @@ static int prepare(struct snapshotter *self, struct ctx *ctx, const char *key,
 			    &snapshots__prepare_snapshot_response__descriptor, &a, &answer,
 			    err) < 0)
 		return -1;
-	return mounts_in(&a, answer->n_mounts, answer->mounts, "Prepare", ret_mounts, err);
+	return mounts_in(&a, answer->n_mounts, answer->mounts, "Prepare", key, ret_mounts, err);
 }
 
 static int view(struct snapshotter *self, struct ctx *ctx, const char *key, const char *parent,
@@ -106,7 +106,7 @@ static int view(struct snapshotter *self, struct ctx *ctx, const char *key, cons
 	if (call(self, ctx, "View", &r.base, &snapshots__view_snapshot_response__descriptor, &a,
 			    &answer, err) < 0)
 		return -1;
-	return mounts_in(&a, answer->n_mounts, answer->mounts, "View", ret_mounts, err);
+	return mounts_in(&a, answer->n_mounts, answer->mounts, "View", key, ret_mounts, err);
 }
 
 static int proxy_create(struct snapshotter *self, struct ctx *ctx, enum snapshot_kind kind,
@@ -131,7 +131,7 @@ static int proxy_mounts(struct snapshotter *self, struct ctx *ctx, const char *k
 	if (call(self, ctx, "Mounts", &r.base, &snapshots__mounts_response__descriptor, &a,
 			    &answer, err) < 0)
 		return -1;
-	return mounts_in(&a, answer->n_mounts, answer->mounts, "Mounts", ret_mounts, err);
+	return mounts_in(&a, answer->n_mounts, answer->mounts, "Mounts", key, ret_mounts, err);
 }
 
 static int proxy_commit(struct snapshotter *self, struct ctx *ctx, const char *name,
@@ -165,12 +165,12 @@ static int proxy_remove(
 }
 
 static int info_in(struct arena *a, const Snapshots__Info *pb, const char *method,
-		struct snapshot_info *ret_info, struct err *err)
+		const char *key, struct snapshot_info *ret_info, struct err *err)
 {
 	struct snapshot_info i;
 
 	if (pb == NULL)
-		return proxy_bad_answer(method, "no info", err);
+		return proxy_bad_answer(method, key, "no info", err);
 	i = wire_snapshot_info_in(a, pb);
 	*ret_info = (struct snapshot_info){ 0 };
 	snapshot_info_copy(ret_info, &i);
@@ -190,7 +190,7 @@ static int proxy_stat(struct snapshotter *self, struct ctx *ctx, const char *key
 	if (call(self, ctx, "Stat", &r.base, &snapshots__stat_snapshot_response__descriptor, &a,
 			    &answer, err) < 0)
 		return -1;
-	return info_in(&a, answer->info, "Stat", ret_info, err);
+	return info_in(&a, answer->info, "Stat", key, ret_info, err);
 }
 
 static int proxy_update(struct snapshotter *self, struct ctx *ctx,
@@ -211,7 +211,7 @@ static int proxy_update(struct snapshotter *self, struct ctx *ctx,
 	if (call(self, ctx, "Update", &r.base, &snapshots__update_snapshot_response__descriptor,
 			    &a, &answer, err) < 0)
 		return -1;
-	return info_in(&a, answer->info, "Update", ret_info, err);
+	return info_in(&a, answer->info, "Update", info->name, ret_info, err);
 }
 
 static int proxy_usage(struct snapshotter *self, struct ctx *ctx, const char *key,

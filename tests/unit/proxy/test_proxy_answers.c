@@ -149,10 +149,11 @@ static int teardown(void **state)
 }
 
 /* The text names the method, so that an administrator knows whom to ask. */
-#define assert_bad(call, method)                                                               \
+#define assert_bad(call, method, object)                                                       \
 	do {                                                                                   \
 		assert_int_equal((call), -1);                                                  \
-		if (strstr(err_text(&err), "proxy plugin: answer to " method) == NULL)         \
+		if (strstr(err_text(&err), "proxy plugin: answer to " method " of " object) == \
+				NULL)                                                          \
 			fail_msg("%s", err_text(&err));                                        \
 		err_clear(&err);                                                               \
 	} while (0)
@@ -166,10 +167,10 @@ static void snapshots_without_mounts_or_info_are_refused(void **state)
 	struct mounts m = { 0 };
 	AUTO_ERR struct err err = { 0 };
 
-	assert_bad(snapshot_prepare(s, &ctx, "a", NULL, NULL, &m, &err), "Prepare");
-	assert_bad(snapshot_mounts(s, &ctx, "a", &m, &err), "Mounts");
-	assert_bad(snapshot_stat(s, &ctx, "a", &i, &err), "Stat");
-	assert_bad(snapshot_update(s, &ctx, &change, NULL, &i, &err), "Update");
+	assert_bad(snapshot_prepare(s, &ctx, "a", NULL, NULL, &m, &err), "Prepare", "a: ");
+	assert_bad(snapshot_mounts(s, &ctx, "a", &m, &err), "Mounts", "a: ");
+	assert_bad(snapshot_stat(s, &ctx, "a", &i, &err), "Stat", "a: ");
+	assert_bad(snapshot_update(s, &ctx, &change, NULL, &i, &err), "Update", "a: ");
 }
 
 /* What the process does not serve. */
@@ -195,8 +196,8 @@ static void content_without_info_is_refused(void **state)
 	AUTO_ERR struct err err = { 0 };
 
 	bytes_sent = SIZE_MAX;
-	assert_bad(content_info(s, &ctx, digest, &info, &err), "Info");
-	assert_bad(content_status_get(s, &ctx, "ref", &status, &err), "Status");
+	assert_bad(content_info(s, &ctx, digest, &info, &err), "Info", "sha256:e3b0");
+	assert_bad(content_status_get(s, &ctx, "ref", &status, &err), "Status", "ref: ");
 }
 
 static void reads_bring_what_was_asked_for_or_fail(void **state)
@@ -211,9 +212,9 @@ static void reads_bring_what_was_asked_for_or_fail(void **state)
 	assert_ok(content_open(s, &ctx, digest, &r, &err), &err);
 	assert_int_equal(content_read_at(r, data, sizeof(data), 0, &err), SIZE_CLAIMED);
 	bytes_sent = SIZE_CLAIMED + 1;
-	assert_bad((int)content_read_at(r, data, sizeof(data), 0, &err), "Read");
+	assert_bad((int)content_read_at(r, data, sizeof(data), 0, &err), "Read", "sha256:e3b0");
 	bytes_sent = SIZE_CLAIMED - 1;
-	assert_bad((int)content_read_at(r, data, sizeof(data), 0, &err), "Read");
+	assert_bad((int)content_read_at(r, data, sizeof(data), 0, &err), "Read", "sha256:e3b0");
 	assert_int_equal(content_read_at(r, data, sizeof(data), SIZE_CLAIMED, &err), 0);
 }
 
@@ -225,22 +226,24 @@ static void writes_that_wrote_nothing_are_noticed(void **state)
 	AUTO_ERR struct err err = { 0 };
 
 	assert_ok(content_writer_open(s, &ctx, "ref", 0, NULL, &w, &err), &err);
-	assert_bad(content_write(w, "bytes", 5, &err), "Write");
+	assert_bad(content_write(w, "bytes", 5, &err), "Write", "ref: ");
 	assert_fails(content_write(w, "bytes", 5, &err), &err, ERR_PRECONDITION);
 }
 
 static void differs_without_a_descriptor_are_refused(void **state)
 {
 	struct differ *d = proxy_differ_new(p->link, NULL);
-	struct descriptor layer = { .media_type = (char[]){ "" }, .digest = (char[]){ "" } };
-	struct diff_create_options create = { 0 };
+	struct descriptor layer = { .media_type = (char[]){ "" },
+		.digest = (char[]){ "sha256:1" } };
+	struct diff_create_options create = { .ref = "ref" };
 	struct diff_apply_options apply = { 0 };
 	struct descriptor made = { 0 };
 	struct mounts none = { 0 };
 	AUTO_ERR struct err err = { 0 };
 
-	assert_bad(diff_apply(d, &ctx, &layer, &none, &apply, &made, &err), "Apply");
-	assert_bad(diff_compare(d, &ctx, &none, &none, &create, &made, &err), "Diff");
+	assert_bad(diff_apply(d, &ctx, &layer, &none, &apply, &made, &err), "Apply",
+			"sha256:1: ");
+	assert_bad(diff_compare(d, &ctx, &none, &none, &create, &made, &err), "Diff", "ref: ");
 	differ_free(d);
 }
 
