@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "archive/codec.h"
+#include "archive/gzip_header.h"
 #include "base/err.h"
 #include "base/mem.h"
 
 struct gunzip {
 	struct codec base;
-	bool in_member, has_members, in_padding;
+	bool in_header, in_member, has_members, in_padding;
+	struct gzip_header header;
 	struct inflate_state state;
 };
 
@@ -39,8 +41,27 @@ static int find_member(struct gunzip *g, struct codec_io *io, struct err *err)
 		return 0;
 	if (g->in_padding)
 		return err_plain(err, ERR_UNKNOWN, "gzip: invalid header");
+	g->in_header = true;
+	g->header = (struct gzip_header){ 0 };
+	return 1;
+}
+
+/* 1 behind the header, 0 when there is more of it to come, -1. */
+static int read_header(struct gunzip *g, struct codec_io *io, struct err *err)
+{
+	int rc = 0;
+
+	while (rc == 0 && io->in_size > 0) {
+		rc = gzip_header_take(&g->header, *io->in++);
+		io->in_size--;
+	}
+	if (rc < 0)
+		return err_plain(err, ERR_UNKNOWN, "gzip: invalid header");
+	if (rc == 0)
+		return 0;
+	g->in_header = false;
 	isal_inflate_reset(&g->state);
-	g->state.crc_flag = ISAL_GZIP;
+	g->state.crc_flag = ISAL_GZIP_NO_HDR_VER;
 	g->in_member = true;
 	return 1;
 }
@@ -74,7 +95,7 @@ static int gunzip_step(struct codec *self, struct codec_io *io, struct err *err)
 	for (;;) {
 		size_t left, room;
 
-		if (!g->in_member) {
+		if (!g->in_member && !g->in_header) {
 			int rc = find_member(g, io, err);
 
 			if (rc < 0)
@@ -83,6 +104,16 @@ static int gunzip_step(struct codec *self, struct codec_io *io, struct err *err)
 				return err_plain(err, ERR_UNKNOWN, "unexpected EOF");
 			if (rc == 0)
 				return io->in_ended ? 0 : 1;
+		}
+		if (g->in_header) {
+			int rc = read_header(g, io, err);
+
+			if (rc < 0)
+				return -1;
+			if (rc == 0)
+				return io->in_ended ? err_plain(err, ERR_UNKNOWN,
+								      "unexpected EOF")
+						    : 1;
 		}
 		left = io->in_size;
 		room = io->out_size;
