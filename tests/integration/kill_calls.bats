@@ -22,7 +22,6 @@ setup() {
   "$CTR" -n life images import "$D/busybox.tar"
   PARENT=$("$CTR" -n life snapshots ls | awk '$NF == "Committed" {print $1}')
   daemon_stop
-  wait
 }
 
 teardown() {

@@ -114,6 +114,17 @@ no_shims() {
   [ -z "$(daemon_shims)" ]
 }
 
+# Ends all tasks, also one that a monitor was just starting again; true when none is left.
+daemon_is_empty() {
+  local ns c
+  for ns in $(timeout 20 "$CTR" namespaces ls -q 2>/dev/null); do
+    for c in $(timeout 20 "$CTR" -n "$ns" tasks ls -q 2>/dev/null); do
+      timeout 20 "$CTR" -n "$ns" tasks rm -f "$c" >/dev/null 2>&1 || true
+    done
+  done
+  no_shims
+}
+
 # Ends tasks, daemon and shims that this test started, and removes mounts and files.
 daemon_teardown() {
   local pid ns
@@ -123,11 +134,7 @@ daemon_teardown() {
     tail -30 "$D/log" >&2
   fi
   if kill -0 "$(cat "$D/pid" 2>/dev/null)" 2>/dev/null; then
-    for ns in $("$CTR" namespaces ls -q 2>/dev/null); do
-      for c in $("$CTR" -n "$ns" tasks ls -q 2>/dev/null); do
-        timeout 20 "$CTR" -n "$ns" tasks rm -f "$c" >/dev/null 2>&1 || true
-      done
-    done
+    wait_for 10 daemon_is_empty || true
   fi
   daemon_stop || kill -9 "$(cat "$D/pid")" 2>/dev/null || true
   for pid in $(daemon_shims); do
