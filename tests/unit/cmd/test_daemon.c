@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/ctx.h"
 #include "base/err.h"
+#include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
@@ -117,6 +118,39 @@ static char *ask_uuid(const struct instance *it)
 	return xstrdup(((Introspection__ServerResponse *)answer)->uuid);
 }
 
+/* The one list whose filters fail with a detail, as in the original. */
+static void a_bad_filter_tells_its_cause(void **state)
+{
+	Introspection__PluginsRequest request = INTROSPECTION__PLUGINS_REQUEST__INIT;
+	AUTO_ERR struct err err = { 0 };
+	AUTO_ARENA struct arena a = { 0 };
+	struct channel *c;
+	struct ctx ctx = { 0 };
+	const char *filter = "id==";
+	ProtobufCMessage *answer;
+	struct instance it = { 0 };
+
+	boot(&it);
+	assert_int_equal(thread_start(&it.thread, serve, &it, "one"), 0);
+	arena_init(&a, 1 << 20);
+	request.n_filters = 1;
+	request.filters = &filter;
+	assert_int_equal(channel_open_grpc(NULL, it.address, &ctx, &c, &err), 0);
+	assert_int_equal(channel_call(c, &ctx,
+					 "containerd.services.introspection.v1.Introspection",
+					 "Plugins", &request.base,
+					 &introspection__plugins_response__descriptor, &a,
+					 &answer, &err),
+			-1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_string_equal(err_text(&err),
+			"invalid argument: filters: parse error: [id==]: expected value or "
+			"quoted: invalid argument\ninvalid argument");
+	assert_int_equal(err_detail_count(&err), 1);
+	channel_unref(c);
+	end(&it);
+}
+
 static void two_daemons_live_in_one_process(void **state)
 {
 	struct instance one = { 0 }, two = { 0 };
@@ -155,6 +189,7 @@ static void a_daemon_that_never_served_leaves_nothing_behind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bad_filter_tells_its_cause),
 		cmocka_unit_test(two_daemons_live_in_one_process),
 		cmocka_unit_test(a_daemon_that_never_served_leaves_nothing_behind),
 	};
