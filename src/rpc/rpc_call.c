@@ -463,8 +463,10 @@ void call_abort(struct call *call, const struct err *why)
 {
 	(void)call_ref(call);
 	mutex_lock(&call->pipe.lock);
-	set_result_locked(call, why);
-	rpc_pipe_break_locked(&call->pipe, why);
+	if (!call->done) { /* else what is queued belongs to the end that it has */
+		set_result_locked(call, why);
+		rpc_pipe_break_locked(&call->pipe, why);
+	}
 	mutex_unlock(&call->pipe.lock);
 	cancel_fire(call->ctx.cancel);
 	advance(call);

@@ -362,7 +362,8 @@ static void a_deadline_ends_the_call_on_both_sides(void **state)
 	static const char *const methods[] = { "Block", "Park", "ParkNow" };
 
 	for (size_t i = 0; i < 3; i++) {
-		w->ctx.deadline_ns = clock_mono_ns() + 50 * NS_PER_MS;
+		/* time enough for the handler to begin */
+		w->ctx.deadline_ns = clock_mono_ns() + 200 * NS_PER_MS;
 		assert_int_equal(call(w, methods[i], "x", 0, NULL), -1);
 		expect(w, ERR_DEADLINE, "context deadline exceeded");
 		toy_wait(w->toy, &w->toy->cancelled, i + 1);
@@ -946,6 +947,7 @@ static void a_peer_gone_silent_is_unavailable(void **state)
 {
 	const struct mode *mode = *state;
 	struct mute m = { .answers = 2 };
+	struct channel *good;
 	struct world *w;
 	int pair[2];
 
@@ -955,7 +957,7 @@ static void a_peer_gone_silent_is_unavailable(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	m.fd = pair[1];
 	assert_int_equal(thread_start(&m.thread, be_mute, &m, "mute"), 0);
-	channel_unref(w->c);
+	good = w->c;
 	w->c = channel_adopt_grpc(w->loop, pair[0]);
 	grpc_client_keepalive(w->c, 20, 1000);
 	assert_int_equal(call(w, "Echo", "a", 0, NULL), -1);
@@ -963,6 +965,8 @@ static void a_peer_gone_silent_is_unavailable(void **state)
 	assert_int_equal(call(w, "Echo", "a", 0, NULL), -1);
 	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
 	err_clear(&w->err);
+	channel_unref(w->c);
+	w->c = good;
 	end(w);
 	thread_join(m.thread);
 	assert_int_equal(m.pings, 3);

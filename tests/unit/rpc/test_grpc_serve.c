@@ -829,6 +829,27 @@ static void a_deadline_is_answered_in_time(void **state)
 	end(s);
 }
 
+static void an_answer_in_time_is_not_lost_to_the_deadline(void **state)
+{
+	struct side *s = begin();
+	struct request r = { 1, 0, .path = "/" TOY "/Park",
+		.extra = { "grpc-timeout", "50m" } };
+	int64_t until;
+
+	ask(s, &r);
+	say_message(s, 1, END_STREAM, "x");
+	until = clock_mono_ns() + 60 * NS_PER_MS;
+	assert_int_equal(s->toy.parked_count, 1);
+	toy_finish_parked(&s->toy, NULL);
+	/* the timer is due before the loop hears of the answer */
+	while (clock_mono_ns() < until)
+		continue;
+	hear(s);
+	assert_non_null(find(s, NGHTTP2_DATA, 0));
+	expect_in(find(s, NGHTTP2_HEADERS, 1)->headers, "grpc-status: 0\n");
+	end(s);
+}
+
 static void streams_beyond_the_limit_are_refused(void **state)
 {
 	struct rpc_limits limits = { .max_streams = 2 };
@@ -1061,6 +1082,7 @@ int main(void)
 		TEST(a_reset_before_the_message_starts_nothing),
 		TEST(a_lost_connection_cancels_all_calls),
 		TEST(a_deadline_is_answered_in_time),
+		TEST(an_answer_in_time_is_not_lost_to_the_deadline),
 		TEST(streams_beyond_the_limit_are_refused),
 		TEST(pings_are_answered),
 		TEST(pings_between_answers_are_welcome),
