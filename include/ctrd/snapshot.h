@@ -59,6 +59,12 @@ CTRD_API const char *ctrd_mounts_target(const struct ctrd_mounts *mounts, size_t
 /** NULL past the end of the options. */
 CTRD_API const char *ctrd_mounts_option(const struct ctrd_mounts *mounts, size_t i, size_t at);
 
+/** Mounts on a directory of ours; needs the rights to. */
+CTRD_API int ctrd_mounts_apply(const struct ctrd_mounts *mounts, const char *target,
+		struct ctrd_error **ret_error);
+/** Takes away all that is mounted on a directory. Nothing is fine. */
+CTRD_API int ctrd_unmount(const char *target, struct ctrd_error **ret_error);
+
 /** A new writable snapshot on a committed one (NULL: on nothing). */
 CTRD_API int ctrd_snapshot_prepare(struct ctrd_client *client, const char *snapshotter,
 		const char *key, const char *parent, const struct ctrd_labels *labels,

@@ -90,6 +90,25 @@ same() {
   done
 }
 
+@test "images mount and unmount print the same and leave nothing" {
+  mkdir -p "$D/mnt"
+  for args in "" --rw; do
+    same images mount $args "$IMAGE" "$D/mnt"
+    [ -x "$D/mnt/bin/busybox" ]
+    same images unmount "$D/mnt"
+    ! mountpoint -q "$D/mnt" || return 1
+    "$OURS" leases ls -q | grep -qx "$D/mnt"
+    same images unmount --rm "$D/mnt"
+    [ -z "$("$OURS" leases ls -q | grep -x "$D/mnt")" ]
+    [ -z "$("$OURS" snapshots ls | grep "$D/mnt")" ]
+  done
+  same images mount
+  same images mount "$IMAGE"
+  same images unmount
+  same images mount none "$D/mnt"
+  "$OURS" leases rm "$D/mnt"
+}
+
 @test "lists are the same, byte for byte" {
   "$OURS" namespaces create listed a=b
   "$OURS" leases create --id l1 x=y
