@@ -36,7 +36,10 @@ is_mounted() {
   [ "$output" = "" ]
   run ! mounts activate plain - -- bind / rbind
   [[ "$output" == "error 12 not implemented" ]]
-  run mounts activate a - temporary -- tmpfs one size=1m tmpfs two size=1m
+  # What refers to nobody could be collected at any time.
+  make_rootfs "$D/rootfs"
+  "$CTR" containers create --rootfs "$D/rootfs" c1
+  run mounts activate a containerd.io/gc.bref.container=c1 temporary -- tmpfs one size=1m tmpfs two size=1m
   [ "${lines[0]}" = "name a" ]
   [ "${lines[1]}" = "active tmpfs $T/1/2" ]
   [ "${lines[2]}" = "active tmpfs $T/1/1" ]
@@ -54,6 +57,7 @@ is_mounted() {
   [ -z "$(ls "$T")" ]
   run ! mounts info a
   [[ "$output" == 'error 5 '* ]]
+  "$CTR" containers rm c1
 }
 
 @test "what nobody refers to is garbage, also after kill -9" {

@@ -11,7 +11,6 @@
 #include "api/timestamp.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "cmd/shim-runc/runc_service.h"
 #include "cmd/shim-runc/runc_shim_priv.h"
 #include "rpc/server.h"
@@ -170,9 +169,9 @@ static const struct rpc_service service = { "containerd.runtime.sandbox.v1.Sandb
 
 void __wrap_runc_service_add(struct rpc_server *server, struct shim *s)
 {
-	struct pod *p = xzalloc(sizeof(*p)); /* as long as the program */
+	static struct pod pod; /* there is one in a program */
 
-	p->shim = s;
+	pod.shim = s;
 	__real_runc_service_add(server, s);
-	rpc_server_add(server, RPC_TTRPC, &service, p);
+	rpc_server_add(server, RPC_TTRPC, &service, &pod);
 }
