@@ -82,6 +82,7 @@ static enum call_fate create_here(struct call *call, void *self,
 static enum call_fate create(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
+	const struct controllers_service *s = self;
 	const Sandbox__ControllerCreateRequest *r = (const void *)request;
 	struct sandbox_controller *c = find(self, r->sandboxer, err);
 
@@ -89,7 +90,8 @@ static enum call_fate create(struct call *call, void *self,
 		return CALL_FAILED;
 	if (r->sandbox != NULL && r->sandbox->runtime == NULL)
 		return refuse_absent("sandbox.runtime", err);
-	return on_pool(call, c->pool, create_here, self, request, err);
+	return on_pool(call, c->pool != NULL ? c->pool : s->creators, create_here, self,
+			request, err);
 }
 
 /* Packs what a verb answers, and tells of it; on the thread that brought the answer. */

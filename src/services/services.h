@@ -21,6 +21,7 @@ struct lease_store;
 struct mount_manager;
 struct namespace_store;
 struct plugin_set;
+struct pool;
 struct sandbox_controller;
 struct sandbox_store;
 struct snapshotter;
@@ -61,6 +62,7 @@ struct controllers_service {
 	const struct named_controller *list;
 	size_t count;
 	struct event_bus *bus;
+	struct pool *creators; /* as in tasks_service, for controllers without a pool */
 };
 extern const struct rpc_service controllers_service;
 
@@ -107,6 +109,9 @@ extern const struct rpc_service streaming_service;
 
 struct tasks_service {
 	struct task_service *tasks;
+	/* Where Create waits for shims, so that those which never answer stand in the way of no
+	 * other call; NULL: on the server's workers. */
+	struct pool *creators;
 };
 extern const struct rpc_service tasks_service;
 

@@ -64,7 +64,7 @@ static enum call_fate with_nothing(
 	return call_answer_empty(call, err);
 }
 
-static enum call_fate create(struct call *call, void *self,
+static enum call_fate create_here(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
 	struct tasks_service *s = self;
@@ -88,6 +88,14 @@ static enum call_fate create(struct call *call, void *self,
 		return CALL_FAILED;
 	answer.container_id = r->container_id;
 	return call_answer(call, &answer.base, err);
+}
+
+static enum call_fate create(struct call *call, void *self,
+		const struct ProtobufCMessage *request, struct err *err)
+{
+	struct tasks_service *s = self;
+
+	return on_pool(call, s->creators, create_here, self, request, err);
 }
 
 static enum call_fate with_pid(

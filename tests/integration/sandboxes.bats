@@ -170,6 +170,13 @@ is_there() {
     timeout 20 "$CTR" sandboxes rm pod1 >/dev/null 2>&1 3>&- &
     pids+=($!)
   done
+  # More than the daemon has threads for calls.
+  for i in $(seq 40); do
+    "$CTR" containers create --runtime "$RUNTIME" --sandbox pod1 "$IMAGE" "s$i" sleep 1000
+    timeout 20 "$CTR" tasks start -d "s$i" >/dev/null 2>&1 3>&- &
+    pids+=($!)
+  done
+  wait_for 10 bash -c "[ \"\$(ls $D/state/io.containerd.runtime.v2.task/default | grep -c ^s)\" -eq 40 ]"
   run_in pod2 c2 sleep 1000
   is_there c2 RUNNING
   run timeout 20 "$CTR" sandboxes rm -f pod2
@@ -178,6 +185,10 @@ is_there() {
   daemon_start
   kill -CONT "$shim"
   wait "${pids[@]}" || true
+  for i in $(seq 40); do
+    timeout 20 "$CTR" tasks rm -f "s$i" >/dev/null 2>&1 || true
+    timeout 20 "$CTR" containers rm "s$i" >/dev/null 2>&1 || true
+  done
   run timeout 20 "$CTR" sandboxes rm -f pod1
   wait_for 10 no_shims
 }

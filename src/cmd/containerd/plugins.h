@@ -123,6 +123,10 @@ plugin_init plugin_tasks_init;
 plugin_fini plugin_tasks_fini;
 plugin_init plugin_task_store_init;
 plugin_init plugin_tasks_service_init;
+plugin_fini plugin_tasks_service_fini;
+/* A pool for calls that make something with a shim's help. */
+struct pool;
+struct pool *plugin_creators(void);
 
 /* plugins_sandbox.c. Instances of TYPE_SANDBOX: struct sandbox_controller. */
 plugin_init plugin_sandbox_shim_init;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "cmd/containerd/plugins.h"
@@ -15,6 +16,9 @@
 #include "runtime/runtime.h"
 #include "services/services.h"
 #include "text/toml.h"
+
+#define CREATORS     256
+#define CREATE_QUEUE 4096
 
 /* --- shim manager: only its settings, the runtime does the work --- */
 
@@ -150,6 +154,12 @@ int plugin_task_store_init(struct plugin_env *env, void **ret_instance, struct e
 	return 0;
 }
 
+/* Threads begin when they are needed, so that those which wait for stuck shims can be many. */
+struct pool *plugin_creators(void)
+{
+	return pool_new("create", CREATORS, CREATE_QUEUE);
+}
+
 int plugin_tasks_service_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	struct tasks_service *self;
@@ -159,7 +169,16 @@ int plugin_tasks_service_init(struct plugin_env *env, void **ret_instance, struc
 		return -1;
 	self = xzalloc(sizeof(*self));
 	self->tasks = tasks;
+	self->creators = plugin_creators();
 	rpc_server_add(plugin_host(env)->server, RPC_GRPC, &tasks_service, self);
 	*ret_instance = self;
 	return 0;
+}
+
+void plugin_tasks_service_fini(void *instance)
+{
+	struct tasks_service *self = instance;
+
+	pool_free(self->creators);
+	free(self);
 }

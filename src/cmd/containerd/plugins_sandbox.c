@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "cmd/containerd/plugins.h"
 #include "core/sandbox_controller.h"
 #include "rpc/server.h"
@@ -42,7 +43,7 @@ int plugin_controllers_init(struct plugin_env *env, void **ret_instance, struct 
 		list[n++] = (struct named_controller){ id, controller };
 	}
 	s = xzalloc(sizeof(*s));
-	*s = (struct controllers_service){ list, n, bus };
+	*s = (struct controllers_service){ list, n, bus, plugin_creators() };
 	rpc_server_add(plugin_host(env)->server, RPC_GRPC, &controllers_service, s);
 	*ret_instance = s;
 	return 0;
@@ -52,6 +53,7 @@ void plugin_controllers_fini(void *instance)
 {
 	struct controllers_service *s = instance;
 
+	pool_free(s->creators);
 	free((void *)s->list);
 	free(s);
 }

@@ -44,7 +44,7 @@ static int begin(void **state)
 	fake_controller_init(&w->fake);
 	w->bus.ops = &bus_ops;
 	w->list[0] = (struct named_controller){ "far", &w->fake.base };
-	w->service = (struct controllers_service){ w->list, 1, &w->bus };
+	w->service = (struct controllers_service){ w->list, 1, &w->bus, NULL };
 	w->served[0] = (struct proxied_service){ &controllers_service, &w->service };
 	w->proxied = proxied_start(w->served);
 	w->pool = pool_new("proxy", 4, 100);

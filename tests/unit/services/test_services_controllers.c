@@ -60,7 +60,7 @@ static int begin(void **state)
 	w->bus.base.ops = &bus_ops;
 	w->bus.topics = xstrdup("");
 	mutex_init(&w->bus.lock, RANK_event_queue);
-	w->service = (struct controllers_service){ w->list, 2, &w->bus.base };
+	w->service = (struct controllers_service){ w->list, 2, &w->bus.base, NULL };
 	w->served = serve((struct served_service[]){
 			{ &controllers_service, &w->service }, { NULL, NULL } });
 	*state = w;
