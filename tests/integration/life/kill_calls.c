@@ -38,6 +38,7 @@
 /* A failure is what takes longer than that: other work on the machine takes its time, too. */
 #define HOPELESS_MS 5000
 #define EXEC_STATUS 7
+#define BYSTANDER   "bystander"
 #define KILLED	    (128 + SIGKILL)
 /* Each start of the init, and of the exec, leaves a letter. */
 #define INIT_SCRIPT "echo i >>/marks; exec sleep 100000"
@@ -430,6 +431,8 @@ static void finish(struct attempt *a)
 		complain(a, "ran %u times", marks('i'));
 	if (marks('e') > 1)
 		complain(a, "its exec ran %u times", marks('e'));
+	if (life_status(l, BYSTANDER, "") != TASK__STATUS__RUNNING)
+		complain(a, "the bystander: %s", err_text(&l->err));
 	if (asked(a, life_remove(l, a->id), "remove") < 0)
 		complain(a, "remove: %s", err_text(&l->err));
 	(void)wait_until_gone(a, clock_mono_ns(), true);
@@ -569,6 +572,11 @@ int main(int argc, char **argv)
 		return 1;
 	start_daemon();
 	must_connect(&l);
+	if (life_make(&l, BYSTANDER, NULL, NULL) < 0 || life_create(&l, BYSTANDER) < 0 ||
+			life_start(&l, BYSTANDER, "") < 0) {
+		printf("bystander: %s\n", err_text(&l.err));
+		return 1;
+	}
 	life_close(&l);
 	note_idle();
 	if (argc > 9)
@@ -577,6 +585,13 @@ int main(int argc, char **argv)
 		try_everything();
 	printf("%u kills, %u bad, %u took longer than %d ms, the longest %ld\n", k.runs,
 			k.failed, k.slow, CONVERGE_MS, (long)k.worst_ms);
+	must_connect(&l);
+	if (life_kill(&l, BYSTANDER, "", SIGKILL) < 0 ||
+			life_wait(&l, BYSTANDER, "") != KILLED ||
+			life_delete(&l, BYSTANDER, "") != KILLED ||
+			life_remove(&l, BYSTANDER) < 0)
+		k.failed++;
+	life_close(&l);
 	(void)kill(k.pid, SIGTERM);
 	(void)waitpid(k.pid, NULL, 0);
 	return k.failed > 0 ? 1 : 0;
