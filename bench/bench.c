@@ -329,9 +329,11 @@ int main(int argc, char **argv)
 		c = find(commands, argv[1], argc - 2);
 		if (c == NULL)
 			c = find(store_commands, argv[1], argc - 2);
+		if (c == NULL)
+			c = find(restart_commands, argv[1], argc - 2);
 	}
 	if (c != NULL)
 		return c->run(argv + 2);
-	(void)fprintf(stderr, "usage: see the heads of bench/bench.c and bench_store.c\n");
+	(void)fprintf(stderr, "usage: see the heads of bench/bench*.c\n");
 	return 2;
 }

@@ -49,3 +49,4 @@ struct bench_command {
 	int (*run)(char **argv);
 };
 extern const struct bench_command store_commands[]; /* ends with a NULL name */
+extern const struct bench_command restart_commands[];

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+from restart import Restart
 from store import Store
 from unpack import Unpack
 
@@ -27,6 +28,21 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [ttrpc]
   address = "{d}/c.sock.ttrpc"
 '''
+
+
+class Adopted:
+    def __init__(self, pid):
+        self.pid = pid
+
+    def terminate(self):
+        os.kill(self.pid, signal.SIGTERM)
+
+    def wait(self, seconds):
+        end = time.time() + seconds
+        while os.path.exists(f'/proc/{self.pid}'):
+            if time.time() > end:
+                sys.exit(f'daemon {self.pid} does not end')
+            time.sleep(0.01)
 
 
 class Daemon:
@@ -51,6 +67,11 @@ class Daemon:
         while subprocess.run([self.ctr, '-a', self.sock, 'version'], capture_output=True).returncode:
             if time.time() > end or self.proc.poll() is not None:
                 sys.exit(f'{self.name} does not start: ' + open(f'{self.dir}/log').read()[-2000:])
+
+    def adopt(self, pid):
+        """Another process has taken over; it is no child of ours."""
+        self.proc.wait(60)
+        self.proc = Adopted(pid)
 
     def stop(self):
         if self.proc:
@@ -117,6 +138,8 @@ def make_spec(path, args, cgroup):
 
 
 class Bench:
+    make_spec = staticmethod(make_spec)
+
     def __init__(self, args):
         self.args = args
         self.client = os.path.join(args.build, 'bench', 'bench')
@@ -128,6 +151,7 @@ class Bench:
         self.tmpfs = tempfile.mkdtemp(prefix='cb', dir='/dev/shm')
         self.fast = [Daemon(d.name, d.exe, '/usr/bin', self.tmpfs, args.ctr) for d in (self.ours, self.peer)]
         self.store = Store(self, (self.ours, self.peer), self.fast)
+        self.restarts = Restart(self, self.ours, shims_of)
         self.layers = Unpack(self, lambda d, tmp: Daemon(d.name, d.exe, '/usr/bin', tmp, args.ctr))
 
     def run(self, *argv, env=None):
@@ -227,7 +251,7 @@ class Bench:
     def main(self):
         print(f'{"":44} {"ours":>10} {"Debian":>10} {"":5} {"ratio":>7}   limit')
         steps = [('boot', self.boot), ('serve', self.serve), ('version', self.version), ('lifecycle', self.lifecycle),
-                 ('shims', self.shims), ('idle', self.idle), ('tmpfs', self.serve_tmpfs),
+                 ('shims', self.shims), ('restart', self.restarts.restart), ('idle', self.idle), ('tmpfs', self.serve_tmpfs),
                  ('containers', self.store.containers), ('content', self.store.content),
                  ('snapshots', self.store.snapshots), ('images', self.store.images), ('gc', self.store.gc), ('unpack', self.layers.unpack)]
         only = self.args.only.split(',') if self.args.only else None

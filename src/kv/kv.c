@@ -360,6 +360,15 @@ static int create_file(struct kv *kv, struct err *err)
 	return rc;
 }
 
+/* The first commit is in the file before it has its name; who made a second one has opened it,
+ * and so has seen to the name. */
+static bool has_synced_name(const struct kv *kv)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(kv->env, &info) == 0 && info.me_last_txnid > 1;
+}
+
 /* Also for an old file: the one who made it may have been killed before this. */
 static int sync_name(const struct kv *kv, struct err *err)
 {
@@ -412,7 +421,8 @@ int kv_open(const char *path, const struct kv_options *options, struct kv **ret_
 	kv->map_bytes = options->map_bytes == 0 ? MAP_FIRST : options->map_bytes;
 	if (is_missing(path) && create_file(kv, err) < 0)
 		return -1;
-	if (kv_env_open(kv, err) < 0 || sync_name(kv, err) < 0 || check_format(kv, err) < 0)
+	if (kv_env_open(kv, err) < 0 || (!has_synced_name(kv) && sync_name(kv, err) < 0) ||
+			check_format(kv, err) < 0)
 		return -1;
 	*ret_kv = take_ptr(kv);
 	return 0;

@@ -149,8 +149,8 @@ static void a_wait_is_for_a_run_that_begins_after(void **state)
 	pthread_t first, second;
 	void *rc;
 
-	start(quick);
 	is_held = true;
+	start(quick);
 	assert_int_equal(pthread_create(&first, NULL, run_thread, NULL), 0);
 	wait_for_runs(1);
 	assert_int_equal(pthread_create(&second, NULL, run_thread, NULL), 0);
@@ -182,13 +182,34 @@ static void a_wait_ends_with_its_deadline(void **state)
 	struct ctx hasty = { .deadline_ns = clock_mono_ns() + NS_PER_MS };
 	AUTO_ERR struct err err = { 0 };
 
-	start(quick);
 	is_held = true;
+	start(quick);
 	assert_fails(gc_run(scheduler, &hasty, &err), &err, ERR_DEADLINE);
 	(void)pthread_mutex_lock(&lock);
 	is_held = false;
 	(void)pthread_cond_broadcast(&changed);
 	(void)pthread_mutex_unlock(&lock);
+}
+
+static void paused_it_waits_for_the_run_and_begins_no_other(void **state)
+{
+	int64_t soon = clock_mono_ns() + 20 * NS_PER_S;
+
+	is_held = true;
+	start(quick);
+	gc_mutated(scheduler, true);
+	wait_for_runs(1);
+	assert_false(gc_scheduler_pause(scheduler, clock_mono_ns()));
+	(void)pthread_mutex_lock(&lock);
+	is_held = false;
+	(void)pthread_cond_broadcast(&changed);
+	(void)pthread_mutex_unlock(&lock);
+	assert_true(gc_scheduler_pause(scheduler, soon));
+	gc_mutated(scheduler, true);
+	assert_true(gc_scheduler_pause(scheduler, soon));
+	assert_int_equal(runs_now(), 1);
+	gc_scheduler_resume(scheduler);
+	wait_for_runs(2);
 }
 
 static void configuration_is_clamped(void **state)
@@ -216,6 +237,7 @@ int main(void)
 		RULE(a_wait_is_for_a_run_that_begins_after),
 		RULE(a_failure_is_told_and_tried_again),
 		RULE(a_wait_ends_with_its_deadline),
+		RULE(paused_it_waits_for_the_run_and_begins_no_other),
 		RULE(configuration_is_clamped),
 	};
 

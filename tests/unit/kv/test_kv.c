@@ -490,6 +490,28 @@ static void a_read_transaction_may_end_elsewhere(void **state)
 	put(kv, "a", "1");
 }
 
+static void while_suspended_the_file_is_anothers(void **state)
+{
+	AUTO_ERR struct err err = { 0 };
+	struct pair p = { "a", "3", false };
+	struct kv_txn *txn = NULL;
+	struct kv *other;
+
+	put(kv, "a", "1");
+	assert_ok(kv_resume(kv, &err), &err);
+	assert_ok(kv_suspend(kv, &err), &err);
+	assert_fails(kv_update(kv, put_pair, &p, &err), &err, ERR_UNAVAILABLE);
+	assert_fails(kv_read(kv, &txn, &err), &err, ERR_UNAVAILABLE);
+	other = kv_dir_open(&dir, 0);
+	put(other, "a", "2");
+	assert_fails(kv_resume(kv, &err), &err, ERR_UNAVAILABLE);
+	kv_close(other);
+	assert_ok(kv_resume(kv, &err), &err);
+	assert_value("a", "2");
+	put(kv, "a", "4");
+	assert_value("a", "4");
+}
+
 #define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -514,6 +536,7 @@ int main(void)
 		RULE(a_file_cut_short_is_an_error_and_no_crash),
 		RULE(a_file_in_use_is_unavailable),
 		RULE(a_read_transaction_may_end_elsewhere),
+		RULE(while_suspended_the_file_is_anothers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

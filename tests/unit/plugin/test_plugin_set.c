@@ -350,6 +350,59 @@ static void circles_and_twins_are_refused(void **state)
 	end(&r);
 }
 
+/* --- handing over --- */
+
+static int note_quiesce(void *arg, int64_t mono_deadline_ns, struct err *err)
+{
+	buf_addf(&events, "q%s ", (const char *)arg);
+	return 0;
+}
+
+static int note_suspend(void *arg, struct err *err)
+{
+	buf_addf(&events, "s%s ", (const char *)arg);
+	return str_eq(arg, "b") ? err_set(err, ERR_UNAVAILABLE, "busy") : 0;
+}
+
+static int note_resume(void *arg, struct err *err)
+{
+	buf_addf(&events, "r%s ", (const char *)arg);
+	return str_eq(arg, "b") ? err_set(err, ERR_UNKNOWN, "still") : 0;
+}
+
+static int init_pausing(struct plugin_env *env, void **ret_instance, struct err *err)
+{
+	static const struct plugin_pause pause_ops = { note_quiesce, note_suspend,
+		note_resume };
+
+	plugin_on_pause(env, &pause_ops, (void *)(uintptr_t)plugin_arg(env));
+	return init_ok(env, ret_instance, err);
+}
+
+static void pausing_begins_with_the_last_and_resuming_with_the_first(void **state)
+{
+	static const struct plugin_desc rows[] = {
+		ROW("t.a", "a", NULL, init_pausing),
+		ROW("t.b", "b", NULL, init_pausing),
+		ROW("t.c", "none", NULL, init_ok),
+		ROW("t.d", "d", NULL, init_pausing),
+	};
+	struct run r;
+
+	start(&r, rows, ARRAY_LEN(rows), "version = 4\n");
+	buf_clear(&events);
+	assert_int_equal(plugin_set_quiesce(r.set, 0, &r.err), 0);
+	assert_string_equal(events.data, "qd qb qa ");
+	assert_int_equal(plugin_set_suspend(r.set, &r.err), -1);
+	assert_string_equal(events.data, "qd qb qa sd sb ");
+	assert_non_null(strstr(err_text(&r.err), "t.b.b: busy"));
+	err_clear(&r.err);
+	assert_int_equal(plugin_set_resume(r.set, &r.err), -1);
+	assert_string_equal(events.data, "qd qb qa sd sb ra rb rd ");
+	assert_non_null(strstr(err_text(&r.err), "t.b.b: still"));
+	end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +417,7 @@ int main(void)
 		cmocka_unit_test(plugins_get_their_configuration_and_directories),
 		cmocka_unit_test(the_record_shows_types_needed_once),
 		cmocka_unit_test(circles_and_twins_are_refused),
+		cmocka_unit_test(pausing_begins_with_the_last_and_resuming_with_the_first),
 	};
 	int rc;
 
