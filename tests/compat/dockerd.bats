@@ -226,6 +226,35 @@ teardown() {
   [ "$(docker inspect -f '{{.State.ExitCode}}' lr1)" = 11 ]
 }
 
+@test "a hot restart of our daemon is nothing to dockerd" {
+  docker run -d --name hot1 bb sh -c 'trap "exit 11" TERM; while :; do sleep 0.1; done'
+  mkfifo "$D/hot"
+  timeout 60 docker events >"$D/hot-events" 2>&1 3>&- &
+  events=$!
+  timeout 60 docker run --rm -i bb sh -c 'echo ready; read x; echo "got $x"; exit 6' <"$D/hot" >"$D/hot-out" 2>&1 3>&- &
+  run=$!
+  exec 7>"$D/hot"
+  wait_for 30 grep -q ready "$D/hot-out"
+  for i in 1 2 3; do
+    old=$(cat "$D/pid")
+    kill -USR2 "$old"
+    wait_for 30 daemon_is_gone "$old"
+    grep -o 'process=[0-9]*' "$D/log" | tail -1 | cut -d= -f2 >"$D/pid"
+    docker exec hot1 true
+    docker run --rm bb sh -c "exit 0"
+  done
+  echo it >&7
+  exec 7>&-
+  status=0
+  wait $run || status=$?
+  [ "$status" -eq 6 ]
+  grep -q "got it" "$D/hot-out"
+  docker stop -t 10 hot1
+  [ "$(docker inspect -f '{{.State.ExitCode}}' hot1)" = 11 ]
+  wait_for 20 grep -q "container die.*name=hot1" "$D/hot-events"
+  kill $events
+}
+
 @test "live-restore: containers live on while dockerd restarts" {
   dockerd_stop
   LIVE=true dockerd_start
