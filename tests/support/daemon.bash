@@ -11,9 +11,10 @@ IMAGE=docker.io/library/busybox:test
 
 source "$(dirname "${BASH_SOURCE[0]}")/leftovers.bash"
 
-# wait_for SECONDS COMMAND…: until the command succeeds; fails the test after the deadline.
+# wait_for SECONDS COMMAND…: until the command succeeds; fails the test after the deadline. That
+# is for a machine with time: a busy one gets CTRD_PATIENCE times as much.
 wait_for() {
-  local end=$(($(date +%s) + $1))
+  local end=$(($(date +%s) + $1 * ${CTRD_PATIENCE:-3}))
   shift
   until "$@" >/dev/null 2>&1; do
     [ "$(date +%s)" -lt $end ] || {
