@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "os/spawn.h"
 #include "rpc/channel.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)
@@ -139,4 +140,19 @@ int64_t bench_clients(const char *address, size_t clients, size_t count,
 	start = clock_mono_ns() - start;
 	(void)pthread_barrier_destroy(&crowd.start);
 	return start;
+}
+
+pid_t bench_spawn(char **argv)
+{
+	struct spawn s = {
+		.path = argv[0], .argv = argv, .fds = { -1, -1, -1 }, .fd_count = 3
+	};
+	pid_t pid;
+	int rc = spawn_child(&s, &pid, NULL);
+
+	if (rc < 0) {
+		(void)fprintf(stderr, "%s: %s\n", argv[0], errno_text(-rc));
+		exit(1);
+	}
+	return pid;
 }

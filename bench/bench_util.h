@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/ctx.h"
 
@@ -25,6 +26,8 @@ struct channel *bench_dial(const char *address);
 struct ProtobufCMessage *bench_call(struct channel *c, struct arena *arena, const char *service,
 		const char *method, const void *request,
 		const struct ProtobufCMessageDescriptor *response);
+/* A child without streams; ends the program when it cannot be started. */
+pid_t bench_spawn(char **argv);
 size_t bench_count(const char *text);
 void bench_sort(int64_t *ns, size_t count);
 /* Sorts, and prints p50, p99 and the worst in us. */
@@ -48,5 +51,6 @@ struct bench_command {
 	int args;
 	int (*run)(char **argv);
 };
+extern const struct bench_command task_commands[];
 extern const struct bench_command store_commands[]; /* ends with a NULL name */
 extern const struct bench_command restart_commands[];

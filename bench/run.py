@@ -17,6 +17,7 @@ import time
 
 from restart import Restart
 from store import Store
+from tasks import Tasks
 from unpack import Unpack
 
 CONFIG = '''version = 2
@@ -152,6 +153,7 @@ class Bench:
         self.fast = [Daemon(d.name, d.exe, '/usr/bin', self.tmpfs, args.ctr) for d in (self.ours, self.peer)]
         self.store = Store(self, (self.ours, self.peer), self.fast)
         self.restarts = Restart(self, self.ours, shims_of)
+        self.tasks = Tasks(self, make_spec, pss, wakeups, shims_of)
         self.layers = Unpack(self, lambda d, tmp: Daemon(d.name, d.exe, '/usr/bin', tmp, args.ctr))
 
     def run(self, *argv, env=None):
@@ -251,7 +253,8 @@ class Bench:
     def main(self):
         print(f'{"":44} {"ours":>10} {"Debian":>10} {"":5} {"ratio":>7}   limit')
         steps = [('boot', self.boot), ('serve', self.serve), ('version', self.version), ('lifecycle', self.lifecycle),
-                 ('shims', self.shims), ('restart', self.restarts.restart), ('idle', self.idle), ('tmpfs', self.serve_tmpfs),
+                 ('shims', self.shims), ('restart', self.restarts.restart), ('idle', self.idle), ('exec', self.tasks.execs), ('parallel', self.tasks.parallel),
+                 ('output', self.tasks.output), ('group', self.tasks.group), ('idle200', self.tasks.idle), ('tmpfs', self.serve_tmpfs),
                  ('containers', self.store.containers), ('content', self.store.content),
                  ('snapshots', self.store.snapshots), ('images', self.store.images), ('gc', self.store.gc), ('unpack', self.layers.unpack)]
         only = self.args.only.split(',') if self.args.only else None
