@@ -190,8 +190,9 @@ static int do_parallel(char **argv)
 static int64_t exec_once(
 		struct channel *c, struct arena *arena, const char *id, const char *exec_id)
 {
-	static const char process[] = "{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],"
-				      "\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"}";
+	static const char process[] =
+			"{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],"
+			"\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"}";
 	Tasks__ExecProcessRequest exec = TASKS__EXEC_PROCESS_REQUEST__INIT;
 	Tasks__StartRequest start = TASKS__START_REQUEST__INIT;
 	Tasks__WaitRequest wait = TASKS__WAIT_REQUEST__INIT;
