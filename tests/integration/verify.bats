@@ -222,3 +222,26 @@ expect() {
   [[ "$output" == *"damaged blob sha256:$l"* ]]
   grep -q "metadata.mdb" "$D/stderr"
 }
+
+@test "help, a root that is not there, words that mean nothing" {
+  run timeout 10 "$CTRD_DAEMON" verify --help
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"containerd verify - look for damage"* ]]
+  run timeout 10 "$CTRD_DAEMON" --root "$D/none" verify
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"lock $D/none: no such file or directory" ]]
+  [ ! -e "$D/none" ]
+  run timeout 10 "$CTRD_DAEMON" --root "$D/root" verify nonsense
+  [ "$status" -eq 3 ]
+}
+
+@test "a stranger's metadata is not looked into, and said so" {
+  daemon_stop
+  mkdir -p "$D/root/io.containerd.snapshotter.v1.native"
+  rm -f "$D/root/io.containerd.snapshotter.v1.native/metadata.mdb"
+  head -c 5000 /dev/urandom >"$D/root/io.containerd.snapshotter.v1.native/metadata.mdb"
+  run offline
+  cat "$D/stderr"
+  [ "$status" -eq 1 ]
+  grep -q 'containerd: snapshotter native: .*metadata.mdb' "$D/stderr"
+}
