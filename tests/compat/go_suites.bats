@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # containerd's own content and snapshotter suites, of 1.6 as golang-github-containerd-containerd-dev
-# has them, judge our daemon through its socket. go/suites_test.go is what runs them.
+# has them, judge our daemon through its socket (go/suites_test.go); and its packaged client does
+# with it what its users do (go/client_test.go).
 
 bats_require_minimum_version 1.5.0
 
@@ -36,7 +37,7 @@ judged() {
     cat "$D/said"
     return 1
   }
-  grep -E '^ +--- ' "$D/said"
+  grep -E '^ *--- ' "$D/said"
   [ "$(grep -c '^ *--- PASS' "$D/said")" -ge "$count" ]
 }
 
@@ -50,6 +51,11 @@ judged() {
 
 @test "snapshotter suite, native" {
   judged 20 TestSnapshotters/native
+}
+
+@test "the Go client: tasks, leases, images, diffs, records" {
+  make_image "$D/image.tar"
+  judged 7 'TestTask|TestLease|TestImage|TestDiff|TestRecords' -image "$D/image.tar"
 }
 
 # A second daemon, whose content store is the first one's.
