@@ -51,7 +51,8 @@ typedef void (*rpc_give)(void *arg, enum rpc_wire wire, int own_fd, const struct
 ON_LOOP void rpc_server_give(struct rpc_server *s, rpc_give give, void *arg);
 
 /* The taker has them: forgets what was given, and stops as rpc_server_stop() does, so that what
- * could not be given is finished here. */
+ * could not be given is finished here. Calls that begin on those connections all the same are
+ * refused as HTTP/2 has it for calls that may be made again elsewhere. */
 ON_LOOP void rpc_server_leave(
 		struct rpc_server *s, int64_t grace_ms, void (*done)(void *arg), void *arg);
 

@@ -141,11 +141,37 @@ void rpc_server_give(struct rpc_server *s, rpc_give give, void *arg)
 		give_one(list_entry(it, struct rpc_conn, node), give, arg);
 }
 
+static bool is_suspended(struct call *call)
+{
+	LOCKED(&call->pipe.lock);
+	return call->suspended;
+}
+
+/* On connections that stay: nobody goes on with them. */
+static void abort_suspended(struct rpc_server *s)
+{
+	AUTO_ERR struct err why = { 0 };
+	struct list todo = LIST_INIT(todo);
+
+	err_set(&why, ERR_UNAVAILABLE, "the daemon was replaced");
+	list_splice(&todo, &s->calls);
+	while (!list_is_empty(&todo)) {
+		struct call *call = list_first(&todo, struct call, node);
+
+		list_remove(&call->node);
+		list_append(&s->calls, &call->node);
+		if (is_suspended(call))
+			call_abort(call, &why);
+	}
+}
+
 void rpc_server_leave(
 		struct rpc_server *s, int64_t grace_ms, void (*done)(void *arg), void *arg)
 {
 	rpc_server_drop_given(s);
+	s->left = true;
 	s->hold = RPC_HOLD_NONE;
+	abort_suspended(s);
 	tell_conns(s);
 	rpc_server_stop(s, grace_ms, done, arg);
 }

@@ -143,6 +143,7 @@ struct rpc_server {
 	size_t conn_count, call_count;
 	size_t running; /* handlers that have not come back */
 	enum rpc_hold hold;
+	bool left; /* for a successor: what has not begun is refused, and asked there */
 	bool stopping, stop_told;
 	struct loop_timer *stop_timer;
 	void (*stopped)(void *arg);

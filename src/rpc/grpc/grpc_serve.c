@@ -418,7 +418,10 @@ void grpc_dispatch_ready(struct grpc_conn *c)
 
 	while ((g = next_ready(c)) != NULL) {
 		list_remove(&g->ready);
-		dispatch(g);
+		if (c->conn.server->left)
+			reset(g, NGHTTP2_REFUSED_STREAM);
+		else
+			dispatch(g);
 	}
 }
 
