@@ -45,6 +45,7 @@ struct mount_activate {
 	const struct mounts *mounts;
 	const struct labels *labels; /* NULL: none */
 	bool temporary;		     /* make all of them, and tell where the last one is */
+	bool is_held;	      /* no garbage before it is deactivated, or this process ends */
 	char *const *allowed; /* types that the caller can mount; NULL: none but plain ones */
 };
 

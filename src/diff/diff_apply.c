@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "archive/unpack.h"
+#include "base/clock.h"
+#include "base/ctx.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/content.h"
+#include "core/mount_manager.h"
 #include "diff/diff_priv.h"
 #include "mount/mount_temp.h"
 #include "oci/media.h"
@@ -74,6 +77,36 @@ static int unpack_to_target(struct diff_walking *d, struct diff_stream *s,
 	return -1;
 }
 
+/* Names repeat in no process: the address is of a thread's own. */
+static char *activation_name(const void *of_this_call)
+{
+	return xasprintf("fs-diffapply-%lld-%lx", (long long)(clock_mono_ns() % NS_PER_S),
+			(unsigned long)(uintptr_t)of_this_call & 0xffffff);
+}
+
+/* Some lists of mounts only the mount manager can make. */
+static int unpack_to_mounts(struct diff_walking *d, struct diff_stream *s,
+		const struct mounts *mounts, bool sync, struct ctx *ctx,
+		struct unpack_result *ret_result, struct err *err)
+{
+	AUTO_ACTIVATION struct activation made = { 0 };
+	AUTO_FREE char *name = activation_name(&made);
+	struct mount_activate r = { .name = name, .mounts = mounts, .is_held = true };
+	struct ctx undo = { .ns = ctx->ns, .what = ctx->what };
+	AUTO_ERR struct err late = { 0 };
+	int rc;
+
+	if (d->mounts == NULL || mounts->count < 2 ||
+			!mount_manager_is_needed(d->mounts, mounts))
+		return unpack_to_target(d, s, mounts, sync, ctx, ret_result, err);
+	if (mount_manager_activate(d->mounts, ctx, &r, &made, err) < 0)
+		return -1;
+	rc = unpack_to_target(d, s, &made.system, sync, ctx, ret_result, err);
+	if (mount_manager_deactivate(d->mounts, &undo, name, &late) < 0)
+		log_warn(ctx, "deactivate %s: %s (ignored)", name, err_text(&late));
+	return rc;
+}
+
 static void log_applied(
 		struct ctx *ctx, const struct descriptor *layer, const struct unpack_result *r)
 {
@@ -95,7 +128,7 @@ int diff_walking_apply(struct differ *self, struct ctx *ctx, const struct descri
 	int rc = diff_stream_open(&s, d, layer, options->payloads, ctx, err);
 
 	if (rc == 0)
-		rc = unpack_to_target(
+		rc = unpack_to_mounts(
 				d, &s, mounts, options->sync_fs || d->is_durable, ctx, &r, err);
 	if (diff_stream_close(&s, rc < 0, ctx, err) < 0)
 		return -1;

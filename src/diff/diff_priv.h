@@ -14,6 +14,7 @@ struct unpack_source;
 struct diff_walking {
 	struct differ base;
 	struct content_store *content;
+	struct mount_manager *mounts;
 	char *temp_root, *helper;
 	uid_t helper_uid;
 	gid_t helper_gid;

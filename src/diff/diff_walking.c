@@ -53,6 +53,7 @@ struct differ *diff_walking_new(const struct diff_walking_options *options)
 
 	d->base.ops = &walking_ops;
 	d->content = options->content;
+	d->mounts = options->mounts;
 	d->temp_root = xstrdup(options->temp_root);
 	d->helper = xstrdup(options->helper);
 	d->helper_uid = options->helper_uid;

@@ -11,6 +11,7 @@
 
 struct content_store;
 struct differ;
+struct mount_manager;
 
 /* A program that turns layers of one kind into another: "stream_processors" in the config. */
 struct diff_processor {
@@ -23,6 +24,7 @@ struct diff_processor {
 
 struct diff_walking_options {
 	struct content_store *content; /* borrowed */
+	struct mount_manager *mounts;  /* borrowed; NULL: layers go to plain mounts only */
 	const char *temp_root;	       /* for temporary mounts and files */
 	const char *helper; /* NULL: beside this program, else where it is installed */
 	uid_t helper_uid;   /* 0: nobody */

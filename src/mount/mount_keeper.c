@@ -41,6 +41,7 @@ enum entry_state {
 struct entry {
 	char *key, *ns, *lease; /* lease: "" for none */
 	uint64_t serial;
+	bool is_held;
 	enum entry_state state;	      /* under lock */
 	struct activation activation; /* set when it gets ACTIVE, constant from then on */
 };
@@ -347,6 +348,7 @@ static int keeper_activate(struct mount_manager *self, struct ctx *ctx,
 	clear_remains(k);
 	if (reserve(k, ctx, ns, r->name, &e, err) < 0)
 		return -1;
+	e->is_held = r->is_held;
 	if (make_entry(k, e, r, (size_t)ours, ctx, err) < 0) {
 		struct ctx undo = { .ns = ns, .what = "undo activation" };
 
@@ -466,7 +468,8 @@ static void walk(struct gc_resources *self,
 			.name = e->activation.name,
 			.lease = *e->lease == '\0' ? NULL : e->lease,
 			.labels = &e->activation.labels,
-			.serial = e->serial };
+			.serial = e->serial,
+			.is_active = e->is_held };
 
 		if (e->state == ACTIVE)
 			each(arg, &r);

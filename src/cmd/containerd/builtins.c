@@ -33,6 +33,8 @@ static const struct plugin_need pods_needs[] = { { TYPE_RUNTIME, "task" }, { TYP
 static const struct plugin_need controllers_needs[] = { { TYPE_SANDBOX, NULL },
 	{ TYPE_EVENT, NULL }, { 0 } };
 static const struct plugin_need on_mounts[] = { { TYPE_MOUNT_MANAGER, NULL }, { 0 } };
+static const struct plugin_need walking_needs[] = { { TYPE_METADATA, NULL },
+	{ TYPE_MOUNT_MANAGER, NULL }, { 0 } };
 static const struct plugin_need on_streaming[] = { { TYPE_STREAMING, NULL }, { 0 } };
 static const struct plugin_need tasks_store_needs[] = { { TYPE_RUNTIME, NULL },
 	{ TYPE_METADATA, NULL }, { TYPE_DIFFER, NULL }, { 0 } };
@@ -67,7 +69,8 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_GC, "scheduler", on_metadata, plugin_gc_init, plugin_gc_fini, NULL },
 	{ TYPE_MOUNT_MANAGER, "bolt", on_metadata, plugin_mounts_init, plugin_mounts_fini,
 			NULL },
-	{ TYPE_DIFFER, "walking", on_metadata, plugin_walking_init, plugin_differ_fini, NULL },
+	{ TYPE_DIFFER, "walking", walking_needs, plugin_walking_init, plugin_differ_fini,
+			NULL },
 	{ TYPE_SERVICE, "containers-service", on_metadata, plugin_containers_store_init, NULL,
 			NULL },
 	{ TYPE_SERVICE, "content-service", on_metadata, plugin_content_store_init, NULL, NULL },

@@ -67,10 +67,14 @@ int plugin_walking_init(struct plugin_env *env, void **ret_instance, struct err 
 	__attribute__((cleanup(processors_done))) struct processors processors = { 0 };
 	AUTO_FREE char *temp = xasprintf("%s/tmpmounts", plugin_host(env)->root);
 	struct diff_walking_options options = { .temp_root = temp };
-	void *m = NULL;
+	AUTO_ERR struct err fault = { 0 };
+	void *m = NULL, *mounts = NULL;
 
 	if (plugin_get(env, TYPE_METADATA, NULL, &m, err) < 0)
 		return -1;
+	/* Without it, plain mounts work all the same. */
+	if (plugin_get(env, TYPE_MOUNT_MANAGER, NULL, &mounts, &fault) == 0)
+		options.mounts = ((struct mounts_service *)mounts)->manager;
 	add_host_platform(env);
 	read_processors(env, &processors);
 	options.content = meta_content(m);

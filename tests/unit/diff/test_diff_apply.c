@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include "core/any.h"
+#include "core/mount_manager.h"
 #include "diff/diff_priv.h"
 
 static void types_tell_what_is_packed(void **state)
@@ -80,6 +81,56 @@ static void layers_of_every_kind_are_applied_and_described(void **state)
 	is_applied(p, &layer); /* not packed although its type says so */
 	buf_done(&gzip);
 	buf_done(&zstd);
+}
+
+/* A mount manager that makes one bind of it, to the last one's source. */
+static char did[128];
+
+static bool are_odd(struct mount_manager *self, const struct mounts *m)
+{
+	return strcmp(m->items[0].type, "odd") == 0;
+}
+
+static int make_bind(struct mount_manager *self, struct ctx *ctx,
+		const struct mount_activate *r, struct activation *ret, struct err *err)
+{
+	assert_true(str_starts(r->name, "fs-diffapply-"));
+	assert_true(r->is_held);
+	strcat(did, "made ");
+	*ret = (struct activation){ .name = xstrdup(r->name) };
+	(void)mounts_add(&ret->system, "bind", r->mounts->items[1].source, "");
+	return 0;
+}
+
+static int undo_bind(
+		struct mount_manager *self, struct ctx *ctx, const char *name, struct err *err)
+{
+	assert_true(str_starts(name, "fs-diffapply-"));
+	strcat(did, "undone ");
+	return 0;
+}
+
+static void lists_that_need_more_are_made_by_the_mount_manager(void **state)
+{
+	static const struct mount_manager_ops ops = { are_odd, make_bind, undo_bind, NULL,
+		NULL };
+	struct diff_place *p = *state;
+	struct mount_manager manager = { &ops };
+	struct descriptor layer;
+
+	did[0] = '\0';
+	p->options.mounts = &manager;
+	diff_place_renew(p);
+	diff_place_add_mount(p, "odd", "nowhere", "");
+	diff_place_add_mount(p, "format/bind", "root", "");
+	make_tar(p);
+	layer = diff_place_store(p, MEDIA_OCI_LAYER, p->tar.data, p->tar.size);
+	is_applied(p, &layer);
+	diff_place_holds(p, "root/d/f", "hello");
+	assert_string_equal(did, "made undone ");
+	layer = diff_place_store(p, MEDIA_OCI_LAYER, "rubbish", 7);
+	assert_int_equal(diff_place_apply(p, &layer), -1);
+	assert_string_equal(did, "made undone made undone ");
 }
 
 static void plain_layers_are_not_looked_into(void **state)
@@ -447,6 +498,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(types_tell_what_is_packed),
 		AT_DIFF_PLACE(layers_of_every_kind_are_applied_and_described),
+		AT_DIFF_PLACE(lists_that_need_more_are_made_by_the_mount_manager),
 		AT_DIFF_PLACE(plain_layers_are_not_looked_into),
 		AT_DIFF_PLACE(binds_lose_what_is_whited_out),
 		AT_DIFF_PLACE(upper_directories_get_overlay_whiteouts),

@@ -94,6 +94,8 @@ static void did(struct mount_manager *self, const char *what, const char *name)
 static int make_even(struct mount_manager *self, struct ctx *ctx,
 		const struct mount_activate *r, struct activation *ret, struct err *err)
 {
+	if (r->allowed != NULL)
+		did(self, "allowed", r->allowed[1]);
 	if (strcmp(r->mounts->items[0].source, "broken") == 0)
 		return err_plain(err, ERR_UNKNOWN, "broken mount");
 	assert_string_equal(labels_find(r->labels, "containerd.io/gc.bref.container"), r->name);
@@ -811,6 +813,31 @@ static void a_root_file_system_may_need_more_than_a_mount(void **state)
 			w->mounts.did, "activate c1 deactivate c1 activate c1 deactivate c1 ");
 }
 
+/* RuntimeInfo with the annotation, as a shim writes it for "-info". */
+static void a_shim_says_what_it_mounts_itself(void **state)
+{
+	struct world *w = *state;
+	AUTO_MOUNTS struct mounts m = { 0 };
+	struct task_create r = { .id = "c1", .rootfs = &m };
+	AUTO_FREE char *text = xasprintf("#!/bin/sh\n"
+					 "for last; do :; done\n"
+					 "case $last in\n"
+					 "-info) printf '\\052\\057\\012\\042"
+					 "containerd.io/runtime-allow-mounts"
+					 "\\022\\011a/*,erofs';;\n"
+					 "start) cat >/dev/null; printf unix://%s;;\n"
+					 "esac\n",
+			w->socket);
+	uint32_t pid;
+
+	assert_int_equal(io_replace_file(w->top_fd, "containerd-shim-fake-v1", text,
+					 strlen(text), 0755),
+			0);
+	(void)mounts_add(&m, "odd", "src", "");
+	assert_ok(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), &w->err);
+	assert_string_equal(w->mounts.did, "allowed erofs activate c1 ");
+}
+
 static void mounts_that_the_runtime_cannot_map_are_refused(void **state)
 {
 	struct world *w = *state;
@@ -920,6 +947,7 @@ int main(void)
 		T(a_container_of_a_sandbox_lives_in_its_shim),
 		T(a_container_of_an_unknown_sandbox_gets_a_shim_of_its_own),
 		T(a_root_file_system_may_need_more_than_a_mount),
+		T(a_shim_says_what_it_mounts_itself),
 		T(mounts_that_the_runtime_cannot_map_are_refused),
 		T(runtime_info_comes_from_the_binary),
 		T(metrics_are_filtered),
