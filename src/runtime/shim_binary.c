@@ -26,6 +26,8 @@
 #define OUTPUT_MAX ((size_t)1 << 20)
 #define INFO_MAX   ((size_t)4 << 20)
 
+#define DELETE_TRIES 3
+
 static char **make_args(const struct shim_binary *b, const char *action)
 {
 	bool is_delete = str_eq(action, "delete");
@@ -199,6 +201,12 @@ int shim_binary_delete(const struct shim_binary *b, struct ctx *ctx, struct shim
 		.err_out = &warnings };
 	int status = child_run(&run, ctx, err);
 
+	/* Nothing else would clear away what it was to: one that was killed is started anew. */
+	for (int i = 1; status > 128 && i < DELETE_TRIES; i++) {
+		log_warn(ctx, "%s delete: killed by signal %d", b->path, status - 128);
+		buf_clear(&out);
+		status = child_run(&run, ctx, err);
+	}
 	if (status < 0)
 		return -1;
 	if (warnings.size > 0)
