@@ -44,9 +44,11 @@
 #define INIT_SCRIPT "echo i >>/marks; exec sleep 100000"
 #define EXEC_SCRIPT "echo e >>/marks; exit 7"
 
-enum operation { OP_CREATE, OP_START, OP_EXEC, OP_KILL, OP_DELETE, OPERATIONS };
-static const char *const operation_names[] = { "create", "start", "exec", "kill", "delete" };
-static const char *const role_names[] = { "daemon", "helper", "shim", "runtime" };
+/* The last is no client's: its shim is killed, and the daemon clears away. */
+enum operation { OP_CREATE, OP_START, OP_EXEC, OP_KILL, OP_DELETE, OP_LOSE, OPERATIONS };
+static const char *const operation_names[] = { "create", "start", "exec", "kill", "delete",
+	"lose" };
+static const char *const role_names[] = { "daemon", "helper", "shim", "runtime", "deleter" };
 
 static struct {
 	const char *dir, *daemon, *config, *parent, *runtime, *socket;
@@ -113,6 +115,8 @@ static void must_connect(struct life *l)
 	exit(1);
 }
 
+static const char *remains(const char *id);
+
 /* The operations, as the process that the tracer starts. A failure is none of the test: the
  * client may be told so. Not to be answered is. */
 static int result(const struct life *l, int rc)
@@ -144,6 +148,14 @@ static int operate(void *arg)
 		break;
 	case OP_KILL:
 		rc = life_kill(&l, a->id, "", SIGKILL);
+		break;
+	case OP_LOSE:
+		(void)kill(a->shim, SIGKILL);
+		for (int i = 0; i < HOPELESS_MS / 2 && remains(a->id) != NULL; i++) {
+			if (life_status(&l, a->id, "") < 0 && l.err.kind == ERR_UNAVAILABLE)
+				break; /* the daemon has died of it */
+			(void)poll(NULL, 0, 2);
+		}
 		break;
 	default:
 		rc = life_delete(&l, a->id, "");
@@ -546,11 +558,20 @@ static void try_some(char **argv)
 				&good, &calls);
 }
 
+static bool takes_part(enum role role, enum operation op)
+{
+	if (role == ROLE_HELPER)
+		return op == OP_CREATE;
+	if (role == ROLE_DELETER)
+		return op == OP_LOSE;
+	return role != ROLE_SHIM || op != OP_LOSE;
+}
+
 static void try_everything(void)
 {
 	for (int op = 0; op < OPERATIONS; op++)
 		for (int role = 0; role < (int)ARRAY_LEN(role_names); role++)
-			if (role != ROLE_HELPER || op == OP_CREATE)
+			if (takes_part((enum role)role, (enum operation)op))
 				try_all((enum role)role, (enum operation)op);
 }
 

@@ -89,6 +89,7 @@ static enum role role_of_child(enum role parent)
 	case ROLE_HELPER:
 		return ROLE_SHIM;
 	case ROLE_SHIM:
+	case ROLE_DELETER:
 	case ROLE_RUNTIME:
 		return ROLE_RUNTIME;
 	default:
