@@ -15,6 +15,10 @@ suite() {
   [ "$(echo "$output" | grep -c '^ok ')" -ge 10 ]
 }
 
+@test "our ctr" {
+  suite CTR="$CTRD_BUILD/ctr" CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1
+}
+
 # What concerns tasks: the rest of that file does not know who runs them.
 TASKS='run|exec|pause|tasks|events|kill|program|containers'
 
