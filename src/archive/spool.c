@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/io.h"
+#include "os/fs.h"
 
 #define ENOUGH_MEMORY (256 * 1024)
 
@@ -28,9 +29,9 @@ static int flush(struct spool *s, const char *dir)
 	int rc;
 
 	if (s->fd < 0)
-		s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		s->fd = fs_temp_file(dir);
 	if (s->fd < 0)
-		return -errno;
+		return s->fd;
 	rc = io_write_all(s->fd, s->memory.data, s->memory.size);
 	s->size += s->memory.size;
 	buf_clear(&s->memory);

@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "os/fs.h"
 
 #define NOBODY		65534
 #define HELPER_MEMORY	(UINT64_C(96) << 20) /* address space: libraries, stack, one record */
@@ -159,7 +160,7 @@ static int make_window(struct unpack *u)
 
 	if (o->window_log_max <= CODEC_SMALL_WINDOW || o->extract.temp_dir == NULL)
 		return -1;
-	fd = open(o->extract.temp_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd = fs_temp_file(o->extract.temp_dir);
 	if (fd < 0 || ftruncate(fd, (off_t)CODEC_WINDOW_BYTES(o->window_log_max)) < 0)
 		return -1;
 	return take_fd(&fd);

@@ -94,6 +94,27 @@ int fs_make_dirs(int dirfd, const char *path, mode_t mode)
 	return -ENOENT;
 }
 
+/* Where the kernel or the filesystem has no nameless files (overlay of old, NFS, FUSE). */
+static int temp_file_by_name(const char *dir)
+{
+	AUTO_FREE char *path = xasprintf("%s/.temp-XXXXXX", dir);
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	(void)unlink(path);
+	return fd;
+}
+
+int fs_temp_file(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+		return temp_file_by_name(dir);
+	return fd < 0 ? -errno : fd;
+}
+
 int fs_sync_parent(const char *path)
 {
 	AUTO_FREE char *parent = xstrdup(path);

@@ -36,6 +36,9 @@ MAY_BLOCK MUST_USE int fs_sync_dir(int dirfd, const char *path);
 /* Of the directory that "path" stands in. */
 MAY_BLOCK MUST_USE int fs_sync_parent(const char *path);
 
+/* A file without a name, on the filesystem of that directory. */
+MAY_BLOCK MUST_USE int fs_temp_file(const char *dir);
+
 /* Owned target of a link. "" as name reads the link that dirfd itself is (O_PATH). */
 MAY_BLOCK MUST_USE int fs_read_link(int dirfd, const char *name, char **ret_target);
 

@@ -49,6 +49,25 @@ static void magic_links_are_refused(void **state)
 	assert_int_equal(fs_open_in(proc, "self/root", O_PATH, 0), -ELOOP);
 }
 
+static void temporary_files_have_no_name(void **state)
+{
+	struct tempdir own;
+	AUTO_CLOSE int fd = -1;
+	AUTO_STRV char **names = NULL;
+	char got[4] = "";
+
+	tempdir_make(&own);
+	fd = fs_temp_file(own.path);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "abc", 3, 0), 3);
+	assert_int_equal(pread(fd, got, 3, 0), 3);
+	assert_string_equal(got, "abc");
+	assert_int_equal(fs_list(own.fd, ".", &names), 0);
+	assert_int_equal(strv_len(names), 0);
+	tempdir_remove(&own);
+	assert_int_equal(fs_temp_file(own.path), -ENOENT);
+}
+
 static void missing_directories_are_made_and_others_kept(void **state)
 {
 	struct stat st;
@@ -209,6 +228,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(links_cannot_leave_the_root),
 		T(magic_links_are_refused),
+		T(temporary_files_have_no_name),
 		T(missing_directories_are_made_and_others_kept),
 		T(durable_directories_are_directories),
 		T(lists_are_sorted),
