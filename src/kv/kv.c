@@ -20,8 +20,10 @@
 #include "base/thread.h"
 #include "kv/kv_priv.h"
 
-#define MAP_FIRST   ((size_t)1 << 30)
-#define MAX_READERS 512
+#define MAP_FIRST ((size_t)1 << 30)
+/* Larger files take too long to be read whole at each start. */
+#define CHECK_AT_OPEN (16u << 20)
+#define MAX_READERS   512
 /* Mapped pages that were read count as memory of the process until they are given back. */
 #define TRIM_AFTER ((size_t)2 << 20)
 
@@ -421,7 +423,8 @@ int kv_open(const char *path, const struct kv_options *options, struct kv **ret_
 	kv->map_bytes = options->map_bytes == 0 ? MAP_FIRST : options->map_bytes;
 	if (is_missing(path) && create_file(kv, err) < 0)
 		return -1;
-	if (kv_env_open(kv, err) < 0 || (!has_synced_name(kv) && sync_name(kv, err) < 0) ||
+	if (kv_env_open(kv, err) < 0 || kv_check_pages(kv->path, CHECK_AT_OPEN, err) < 0 ||
+			(!has_synced_name(kv) && sync_name(kv, err) < 0) ||
 			check_format(kv, err) < 0)
 		return -1;
 	*ret_kv = take_ptr(kv);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "kv_dir.h"
@@ -514,9 +515,68 @@ static void while_suspended_the_file_is_anothers(void **state)
 
 #define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void read_all(void)
+{
+	AUTO(kv_read_end) struct kv_txn *txn = NULL;
+	AUTO(kv_iter_free) struct kv_iter *it = NULL;
+	AUTO_ERR struct err err = { 0 };
+	struct kv_bytes key, value;
+
+	assert_ok(kv_read(kv, &txn, &err), &err);
+	assert_ok(kv_iter_new(txn, kv_text(""), (struct kv_bytes){ 0 }, &it, &err), &err);
+	while (kv_iter_next(it, &key, &value, &err) > 0)
+		continue;
+}
+
+/* Any page may be damaged in any way: a file opens and can be read, or the error names a page.
+ */
+static void damaged_pages_are_named_and_never_end_the_process(void **state)
+{
+	AUTO_BUF struct buf good = { .limit = 64 << 20 };
+	AUTO_FREE char *large = xmalloc(9000);
+	unsigned seed = 1, refused = 0;
+
+	memset(large, 'x', 8999);
+	large[8999] = '\0';
+	for (int i = 0; i < 300; i++) {
+		AUTO_FREE char *key = xasprintf("key %d", i);
+
+		put(kv, key, i % 20 == 0 ? large : key);
+	}
+	kv_close(kv);
+	assert_int_equal(io_read_file(AT_FDCWD, dir.path, &good), 0);
+	for (int round = 0; round < 400; round++) {
+		struct kv_options options = { "test", 1, true, 0 };
+		AUTO_FREE char *bytes = xmemdup(good.data, good.size);
+		AUTO_ERR struct err err = { 0 };
+		size_t page = (size_t)rand_r(&seed) % (good.size / 4096);
+		int fd;
+
+		for (int i = 0; i < 1 + round % 40; i++)
+			bytes[page * 4096 +
+					(size_t)rand_r(&seed) % (round % 2 == 0 ? 64 : 4096)] =
+					(char)rand_r(&seed);
+		fd = open(dir.path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		assert_int_equal(io_write_all(fd, bytes, good.size), 0);
+		close_fd(&fd);
+		kv = NULL;
+		if (kv_open(dir.path, &options, &kv, &err) < 0) {
+			assert_true(err.kind != ERR_NONE);
+			refused++;
+			continue;
+		}
+		read_all();
+		kv_close(kv);
+	}
+	assert_true(refused > 50);
+	assert_int_equal(unlink(dir.path), 0);
+	kv = kv_dir_open(&dir, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		RULE(damaged_pages_are_named_and_never_end_the_process),
 		RULE(what_was_put_is_there_after_reopening),
 		RULE(a_failed_operation_leaves_no_trace),
 		RULE(of_many_writers_only_the_failing_ones_lose),
