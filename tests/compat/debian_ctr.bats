@@ -96,6 +96,18 @@ teardown() {
   [ "$status" -eq 0 ]
 }
 
+@test "install: programs of an image, not over others" {
+  mkdir -p "$D/programs"
+  "$CTR" install --path "$D/programs" "$IMAGE"
+  cmp "$D/programs/bin/busybox" /bin/busybox
+  [ "$("$D/programs/bin/echo" installed)" = installed ]
+  [ "$(ls "$D/programs")" = bin ]
+  run "$CTR" install --path "$D/programs" "$IMAGE"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"cannot replace bin/"*" in $D/programs"* ]]
+  "$CTR" install --replace --path "$D/programs" "$IMAGE"
+}
+
 @test "run: output and exit status come through" {
   run "$CTR" run --rm "$IMAGE" r1 sh -c 'echo out; echo err >&2; exit 7'
   [ "$status" -eq 7 ]

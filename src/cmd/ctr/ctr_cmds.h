@@ -16,11 +16,17 @@ extern const struct command sandboxes_commands[];
 extern const struct command snapshots_commands[];
 extern const struct command tasks_commands[];
 
+struct install_args {
+	bool libs, replace;
+	const char *path;
+};
+extern const struct flag install_flags[];
 extern const struct flag run_flags[];
 extern const struct flag snapshots_flags[];
 
 int run_content_verify(struct cx *cx);
 int run_events(struct cx *cx);
+int run_install(struct cx *cx);
 int run_server_info(struct cx *cx);
 int run_run(struct cx *cx);
 int run_version(struct cx *cx);
