@@ -50,6 +50,7 @@ rule() {
 @test "a runtime that hangs ends with its request" { rule a_runtime_that_hangs_ends_with_its_request; }
 @test "a runtime that writes garbage is survived" { rule a_runtime_that_writes_garbage_is_survived; }
 @test "a runtime that lies about the pid is survived" { rule a_runtime_that_lies_about_the_pid_is_survived; }
+@test "a start goes on when its daemon dies" { rule a_start_goes_on_when_its_daemon_dies; }
 @test "an exec that failed can be tried again" { rule an_exec_that_failed_can_be_tried_again; }
 @test "a client that never reads stops nobody else" { rule a_client_that_never_reads_stops_nobody_else; }
 @test "a connection that breaks drops its waits" { rule a_connection_that_breaks_drops_its_waits; }

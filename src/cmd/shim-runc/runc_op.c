@@ -13,13 +13,31 @@
 #include "rpc/call.h"
 #include "shim/shim_ptysock.h"
 
+/* For a start that nobody waits for. */
+#define FINISH_MS 10000
+
 const int op_captured[3] = { -1, RUNNER_CAPTURE, RUNNER_CAPTURE };
 
-/* The client has gone or its time is over: the runtime's work for it ends too. */
+static void on_patience_over(void *arg)
+{
+	struct op *op = arg;
+
+	if (op->running != NULL)
+		runner_kill(op->running);
+}
+
+/* The client has gone or its time is over: the runtime's work for it ends too. But a start
+ * whose daemon has died goes on for a while: its runtime may have started what the next daemon,
+ * who is told of no start, would start again. */
 static void on_cancelled(struct cancel_hook *hook)
 {
 	struct op *op = container_of(hook, struct op, hook);
 
+	if (op->finishes && op->running != NULL && ctx_left_ns(call_ctx(op->call)) > 0) {
+		op->timer = loop_timer_new(op->c->shim->loop, on_patience_over, op);
+		loop_timer_set(op->timer, FINISH_MS);
+		return;
+	}
 	op->is_cancelled = true;
 	if (op->running != NULL)
 		runner_kill(op->running);

@@ -125,6 +125,7 @@ struct op {
 	struct turns *held;
 	struct runner *running; /* the runtime, for this operation */
 	bool is_cancelled;
+	bool finishes; /* once begun: what has started cannot be taken back */
 	void (*begin)(struct op *op);
 	/* After the runtime: err is NULL if it said 0. */
 	void (*then)(struct op *op, const struct runner_result *result, const struct err *err);

@@ -146,6 +146,7 @@ static void init_start(struct op *op)
 		restore(op);
 		return;
 	}
+	op->finishes = true;
 	argv = runc_argv(&op->c->runc, "start");
 	strv_add(&argv, op->c->id);
 	op_run(op, argv, op_captured, init_started);
@@ -268,6 +269,7 @@ static void exec_opened(void *arg, const struct err *failure)
 	}
 	reaper_hold(op->c->shim->reaper);
 	op->holds_exits = true;
+	op->finishes = true;
 	if (op_run_with_io(op, exec_argv(op, pty), exec_ran, &cause) < 0)
 		exec_ran(op, NULL, &cause);
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -283,6 +284,43 @@ void a_runtime_that_lies_about_the_pid_is_survived(void **state)
 		assert_int_equal(kill((pid_t)strtol(victim, NULL, 10), SIGKILL), 0);
 	}
 	box_close(&b);
+}
+
+static bool fake_is_at_work(void *arg)
+{
+	return is_there(((const struct box *)arg)->dir.fd, "fake.pid");
+}
+
+/* Or the next daemon would start it once more. */
+void a_start_goes_on_when_its_daemon_dies(void **state)
+{
+	static const char *const args[] = { "sh", "-c", "exit 6", NULL };
+	struct box b;
+	int status;
+	pid_t pid;
+
+	make(&b);
+	fake_runtime(&b, "case \" $* \" in *' exec '*) echo $$ >$DIR/fake.pid; "
+			 "until [ -e $DIR/go ]; do sleep 0.01; done;; esac");
+	assert_done(&b, box_create(&b, "c1", "", "", ""));
+	assert_done(&b, box_begin(&b, "c1", ""));
+	assert_done(&b, box_add_exec(&b, "c1", "e1", args, ""));
+	pid = fork();
+	if (pid == 0) {
+		box_connect(&b);
+		(void)box_begin(&b, "c1", "e1");
+		_exit(0);
+	}
+	box_connect(&b); /* the old one has become the child's as well */
+	assert_true(box_eventually(fake_is_at_work, &b));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	still_serves(&b);
+	still_serves(&b);
+	put_file(b.dir.fd, "go", "");
+	assert_int_equal(box_wait(&b, "c1", "e1"), 6);
+	assert_int_equal(box_delete(&b, "c1", "e1"), 6);
+	end_container(&b);
 }
 
 void an_exec_that_failed_can_be_tried_again(void **state)

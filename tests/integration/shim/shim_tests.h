@@ -38,6 +38,7 @@
 	T(a_runtime_that_hangs_ends_with_its_request)                                          \
 	T(a_runtime_that_writes_garbage_is_survived)                                           \
 	T(a_runtime_that_lies_about_the_pid_is_survived)                                       \
+	T(a_start_goes_on_when_its_daemon_dies)                                                \
 	T(an_exec_that_failed_can_be_tried_again)                                              \
 	T(a_client_that_never_reads_stops_nobody_else)                                         \
 	T(a_connection_that_breaks_drops_its_waits)                                            \
