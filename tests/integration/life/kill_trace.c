@@ -253,6 +253,18 @@ static void trace(struct kill_trace *t)
 	_exit(0);
 }
 
+bool kill_trace_possible(pid_t pid)
+{
+	pid_t tracer = fork();
+	int status = -1;
+
+	if (tracer == 0)
+		_exit(ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0);
+	while (waitpid(tracer, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0;
+}
+
 bool kill_trace_run(struct kill_trace *t)
 {
 	struct kill_trace *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,

@@ -30,5 +30,7 @@ struct kill_trace {
 	int status;   /* what operate() returned; -1 if it did not */
 };
 
+/* False where nobody may trace. */
+bool kill_trace_possible(pid_t pid);
 /* Runs it. False if that took longer than a generous time. */
 bool kill_trace_run(struct kill_trace *t);
