@@ -144,7 +144,7 @@ class Bench:
     def __init__(self, args):
         self.args = args
         self.client = os.path.join(args.build, 'bench', 'bench')
-        self.tmp = tempfile.mkdtemp(prefix='cb', dir='/tmp')
+        self.tmp = tempfile.mkdtemp(prefix='cb', dir=args.disk)
         self.ours = Daemon('ours', os.path.join(args.build, 'containerd'), args.build, self.tmp, args.ctr)
         self.peer = Daemon('peer', args.peer, '/usr/bin', self.tmp, args.ctr)
         self.rows = []
@@ -286,7 +286,7 @@ class Bench:
 parser = argparse.ArgumentParser()
 parser.add_argument('build')
 parser.add_argument('--rounds', type=int, default=5)
-parser.add_argument('--disk', default='/var/tmp', help='directory on a disk to unpack to')
+parser.add_argument('--disk', default='/var/tmp', help='directory on a disk, for state and unpacking')
 parser.add_argument('--idle-seconds', type=int, default=10)
 parser.add_argument('--peer', default='/usr/bin/containerd')
 parser.add_argument('--ctr', default='/usr/bin/ctr')
