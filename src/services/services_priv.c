@@ -47,7 +47,7 @@ int gather_add(struct gather *g, const struct ProtobufCMessage *message, struct 
 }
 
 /* The longest that one list may keep others from being answered. */
-#define MOMENT_NS (500 * NS_PER_US)
+#define MOMENT_NS (100 * NS_PER_US)
 /* Bytes of filters that are quick to parse. */
 #define FILTERS_MAX ((size_t)4096)
 
