@@ -61,15 +61,15 @@ same() {
 
 @test "images export: the same archive but for the index's media type, which 1.6 left out" {
   "$OURS" images tag "$IMAGE" docker.io/library/second:1
-  "$OURS" images export "$D/ours.tar" "$IMAGE" docker.io/library/second:1
-  "$THEIRS" images export "$D/theirs.tar" "$IMAGE" docker.io/library/second:1
+  "$OURS" images export "$D/export.ours.tar" "$IMAGE" docker.io/library/second:1
+  "$THEIRS" images export "$D/export.theirs.tar" "$IMAGE" docker.io/library/second:1
   "$OURS" images rm docker.io/library/second:1
-  mkdir "$D/ours" "$D/theirs"
-  tar -C "$D/ours" -xf "$D/ours.tar"
-  tar -C "$D/theirs" -xf "$D/theirs.tar"
-  sed -i 's/"mediaType":"application.vnd.oci.image.index.v1+json",//' "$D/ours/index.json"
-  diff -r "$D/ours" "$D/theirs"
-  diff <(tar -tvf "$D/ours.tar" | grep -v index.json) <(tar -tvf "$D/theirs.tar" | grep -v index.json)
+  mkdir "$D/export.ours" "$D/export.theirs"
+  tar -C "$D/export.ours" -xf "$D/export.ours.tar"
+  tar -C "$D/export.theirs" -xf "$D/export.theirs.tar"
+  sed -i 's/"mediaType":"application.vnd.oci.image.index.v1+json",//' "$D/export.ours/index.json"
+  diff -r "$D/export.ours" "$D/export.theirs"
+  diff <(tar -tvf "$D/export.ours.tar" | grep -v index.json) <(tar -tvf "$D/export.theirs.tar" | grep -v index.json)
   "$OURS" images export - "$IMAGE" | tar -t | grep -q '^oci-layout$'
   "$OURS" images export --skip-manifest-json - "$IMAGE" | tar -t >"$D/names"
   ! grep -q manifest.json "$D/names"
