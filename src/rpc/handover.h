@@ -40,13 +40,13 @@ enum rpc_quiet {
 };
 ON_LOOP enum rpc_quiet rpc_server_quiet(const struct rpc_server *s);
 
-/* What the taker must know, for a connection and for each in turn. The descriptor is the
- * callee's. */
+/* What the taker must know, for each connection in turn. The descriptor is the callee's. False:
+ * this one stays here after all. */
 enum rpc_wire {
 	RPC_WIRE_GRPC = 1,
 	RPC_WIRE_TTRPC = 2,
 };
-typedef void (*rpc_give)(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record);
+typedef bool (*rpc_give)(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record);
 /* Nothing is read or sent any more on what was given, until it is held no more. */
 ON_LOOP void rpc_server_give(struct rpc_server *s, rpc_give give, void *arg);
 

@@ -124,14 +124,10 @@ static void give_one(struct rpc_conn *conn, rpc_give give, void *arg)
 	rpc_sock_seal(conn->sock, true);
 	put_unsent(conn, &record);
 	conn->ops->describe(conn, &record);
-	fd = rpc_sock_dup(conn->sock);
-	if (fd < 0 || record.overflowed) {
-		close_fd(&fd);
+	fd = record.overflowed ? -1 : rpc_sock_dup(conn->sock);
+	conn->given = fd >= 0 && give(arg, conn->wire, fd, &record);
+	if (!conn->given)
 		rpc_sock_seal(conn->sock, false);
-		return;
-	}
-	conn->given = true;
-	give(arg, conn->wire, fd, &record);
 }
 
 void rpc_server_give(struct rpc_server *s, rpc_give give, void *arg)

@@ -256,6 +256,29 @@ stays() {
   "$CTR" containers rm k1
 }
 
+stopped_or_replaced() {
+  [ -z "$(daemons)" ] || { one_daemon_but "$1" && "$CTR" version; }
+}
+
+@test "told to stop in the middle, a daemon stops, or has been replaced" {
+  for i in $(seq 8); do
+    old=$(cat "$D/pid")
+    kill -USR2 "$old"
+    for _ in $(seq $((i * 2))); do cat /proc/self/stat >/dev/null; done
+    kill -TERM "$old" 2>/dev/null || true
+    wait_for 20 daemon_is_gone "$old"
+    wait_for 20 stopped_or_replaced "$old"
+    if [ -n "$(daemons)" ]; then
+      daemons >"$D/pid"
+    else
+      [ ! -e "$SOCK" ]
+      daemon_start
+    fi
+    "$CTR" leases create --id "s$i"
+  done
+  [ "$("$CTR" leases ls -q | grep -c '^s')" -eq 8 ]
+}
+
 @test "two signals at once make one takeover" {
   old=$(cat "$D/pid")
   kill -USR2 "$old"

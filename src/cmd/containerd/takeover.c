@@ -174,17 +174,17 @@ static void start_thread(struct takeover *t, void *(*run)(void *arg))
 
 /* --- giving --- */
 
-static void take_item(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record)
+static bool take_item(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record)
 {
 	struct takeover *t = arg;
 	AUTO_CLOSE int fd = own_fd;
 	AUTO_CLOSE int file = memfd_create("connection", MFD_CLOEXEC);
 
-	/* The heir does not know of it, and the connection is closed when we end. */
 	if (file < 0 || io_write_all(file, record->data, record->size) < 0)
-		return;
+		return false; /* out of descriptors, or of memory */
 	t->items = xreallocarray(t->items, t->count + 1, sizeof(*t->items));
 	t->items[t->count++] = (struct item){ wire, take_fd(&fd), take_fd(&file) };
+	return true;
 }
 
 static int say(struct takeover *t, const char *packet, size_t size, const int *fds,

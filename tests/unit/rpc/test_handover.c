@@ -81,7 +81,7 @@ static void end(struct world *w)
 	free(w);
 }
 
-static void take(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record)
+static bool take(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record)
 {
 	struct world *w = arg;
 	struct given *g = &w->given[w->count++];
@@ -89,6 +89,16 @@ static void take(void *arg, enum rpc_wire wire, int own_fd, const struct buf *re
 	assert_true(w->count <= RECORDS);
 	*g = (struct given){ wire, own_fd, { .limit = SIZE_MAX } };
 	buf_add(&g->record, record->data, record->size);
+	return true;
+}
+
+static bool decline(void *arg, enum rpc_wire wire, int own_fd, const struct buf *record)
+{
+	struct world *w = arg;
+
+	w->count++;
+	close_fd(&own_fd);
+	return false;
 }
 
 static void drop(struct world *w)
@@ -454,6 +464,33 @@ static void what_cannot_be_asked_again_stays(void **state)
 	end(w);
 }
 
+static void give_in_vain(void *arg)
+{
+	struct world *w = arg;
+
+	rpc_server_give(current(w)->server, decline, w);
+	rpc_server_drop_given(current(w)->server);
+}
+
+static void what_nobody_takes_stays(void **state)
+{
+	struct world *w = begin(false);
+
+	silence(w);
+	drop(w);
+	toy_on_loop(current(w), let_go, w);
+	toy_on_loop(current(w), hold_all, w);
+	do
+		toy_on_loop(current(w), look, w);
+	while (w->quiet != RPC_QUIET);
+	toy_on_loop(current(w), give_in_vain, w);
+	assert_int_equal(w->count, 1);
+	w->count = 0;
+	toy_on_loop(current(w), let_go, w);
+	expect_echo(w, "still here", 10);
+	end(w);
+}
+
 static void broken_records_are_refused(void **state)
 {
 	struct world *w = begin(false);
@@ -511,6 +548,7 @@ int main(void)
 		cmocka_unit_test(who_goes_on_after_all_has_lost_nothing),
 		cmocka_unit_test(slow_calls_wait_and_others_pass),
 		cmocka_unit_test(what_cannot_be_asked_again_stays),
+		cmocka_unit_test(what_nobody_takes_stays),
 		cmocka_unit_test(broken_records_are_refused),
 	};
 
