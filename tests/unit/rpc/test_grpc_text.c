@@ -122,6 +122,48 @@ static void feed(struct grpc_reader *r, const unsigned char *data, size_t size, 
 	}
 }
 
+/* One message of zeros, in pieces. The caller's. */
+static struct rpc_msg *feed_large(struct grpc_reader *r, size_t size)
+{
+	static const unsigned char zeros[16384];
+	unsigned char prefix[GRPC_PREFIX] = { 0, 0, (unsigned char)(size >> 16),
+		(unsigned char)(size >> 8), (unsigned char)size };
+	const unsigned char *data = prefix;
+	size_t left = sizeof(prefix);
+	struct rpc_msg *m = NULL;
+	struct err err = { 0 };
+
+	assert_int_equal(grpc_read(r, &data, &left, &m, &err), 0);
+	for (size_t done = 0; m == NULL; done += sizeof(zeros)) {
+		assert_true(done < size);
+		data = zeros;
+		left = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
+		assert_true(grpc_read(r, &data, &left, &m, &err) >= 0);
+	}
+	assert_int_equal(m->size, size);
+	return m;
+}
+
+static void a_large_message_uses_the_memory_that_is_there(void **state)
+{
+	struct grpc_reader r = { .limit = 1 << 22 };
+	struct rpc_msg *first = feed_large(&r, 400000), *second, *third;
+
+	assert_true(r.is_large);
+	r.spare = first;
+	second = feed_large(&r, 300000);
+	assert_ptr_equal(second, first);
+	assert_null(r.spare);
+	r.spare = second;
+	third = feed_large(&r, 500000); /* more than there is room for */
+	assert_ptr_not_equal(third, second);
+	assert_ptr_equal(r.spare, second);
+	rpc_msg_free(third);
+	rpc_msg_free(feed_large(&r, 100));
+	assert_false(r.is_large);
+	grpc_reader_done(&r); /* with the spare */
+}
+
 static void messages_come_whole_wherever_they_are_cut(void **state)
 {
 	for (size_t cut = 0; cut <= sizeof(two); cut++) {
@@ -274,6 +316,7 @@ int main(void)
 		TEST(timeouts_take_the_finest_unit_that_fits),
 		TEST(timeouts_are_read_in_all_units),
 		TEST(messages_come_whole_wherever_they_are_cut),
+		TEST(a_large_message_uses_the_memory_that_is_there),
 		TEST(unacceptable_messages_are_refused_by_their_prefix),
 		TEST(details_are_the_bytes_that_go_sends),
 		TEST(details_that_go_sends_are_read),
