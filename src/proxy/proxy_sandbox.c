@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/proxy_sandbox.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "api/arena.h"
@@ -32,6 +33,7 @@
 
 struct proxy_sandbox {
 	struct sandbox_controller base;
+	atomic_int refs; /* each question has one: its answer may come after proxy_free() */
 	struct proxy_link *link;
 	char *name;
 	struct mutex lock;
@@ -202,10 +204,22 @@ static const struct verb verbs[] = {
 	[SANDBOX_UPDATE] = { "Update", ANSWER(update), ask_update, read_nothing },
 };
 
+static void unref(struct proxy_sandbox *p)
+{
+	if (atomic_fetch_sub(&p->refs, 1) > 1)
+		return;
+	proxy_link_unref(p->link);
+	cond_done(&p->changed);
+	mutex_done(&p->lock);
+	free(p->name);
+	free(p);
+}
+
 static void finish(struct question *q, const struct err *err)
 {
 	q->done(q->arg, err == NULL ? &q->reply : NULL, err);
 	arena_done(&q->arena);
+	unref(q->p);
 	free(q);
 }
 
@@ -311,6 +325,7 @@ static void proxy_question(struct sandbox_controller *self, struct ctx *ctx,
 		.pause_ns = RETRY_NS,
 		.done = done,
 		.arg = arg };
+	atomic_fetch_add(&q->p->refs, 1);
 	arena_init(&q->arena, PROXY_ANSWER_MAX);
 	q->request = q->verb->ask(q);
 	send(q);
@@ -326,11 +341,7 @@ static void proxy_free(struct sandbox_controller *self)
 	while (p->has_job)
 		cond_wait(&p->changed, &p->lock);
 	mutex_unlock(&p->lock);
-	proxy_link_unref(p->link);
-	cond_done(&p->changed);
-	mutex_done(&p->lock);
-	free(p->name);
-	free(p);
+	unref(p);
 }
 
 static const struct sandbox_controller_ops proxy_ops = { proxy_create, proxy_question,
@@ -342,6 +353,7 @@ struct sandbox_controller *proxy_sandbox_new(
 	struct proxy_sandbox *p = xzalloc(sizeof(*p));
 
 	p->base.ops = &proxy_ops;
+	atomic_init(&p->refs, 1);
 	p->base.pool = pool;
 	p->link = proxy_link_ref(link);
 	p->name = xstrdup(name);

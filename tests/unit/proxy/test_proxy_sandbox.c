@@ -217,6 +217,22 @@ static void waits_for_nobody_can_be_given_up(void **state)
 	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
 }
 
+static void an_answer_may_come_when_the_controller_is_let_go(void **state)
+{
+	struct world *w = *state;
+	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "long" };
+	AUTO_ERR struct err gone = { 0 };
+	struct seen s;
+
+	(void)err_set(&gone, ERR_UNAVAILABLE, "the one behind it has gone");
+	start_asking(w, &s, &r);
+	fake_controller_await_waiters(&w->fake, 1);
+	sandbox_controller_free(take_ptr(w->proxy));
+	fake_controller_exit(&w->fake, &gone); /* asked again by nobody */
+	assert_int_equal(await(w, &s), -1);
+	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 int main(void)
 {
@@ -225,6 +241,7 @@ int main(void)
 		T(create_travels_in_full),
 		T(waits_outlive_the_process_that_was_asked),
 		T(waits_for_nobody_can_be_given_up),
+		T(an_answer_may_come_when_the_controller_is_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
