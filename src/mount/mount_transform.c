@@ -297,8 +297,10 @@ bool mount_size(const char *text, long long *ret_bytes)
 	}
 	if ((*end | 0x20) == 'b')
 		end++;
+	if (*end != '\0' || n >= 9e18)
+		return false;
 	*ret_bytes = (long long)n;
-	return *end == '\0' && n < 9e18;
+	return true;
 }
 
 struct mkfs {

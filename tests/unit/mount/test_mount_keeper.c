@@ -391,7 +391,8 @@ static void templates(void **state)
 
 static void sizes(void **state)
 {
-	static const char *const bad[] = { "", "x", "-1", "1x", "1mm", "k", "1e400", "1MiBB" };
+	static const char *const bad[] = { "", "x", "-1", "1x", "1mm", "k", "1e400", "1MiBB",
+		"1e15p" };
 	long long n = 0;
 
 	assert_true(mount_size("512", &n) && n == 512);
