@@ -146,7 +146,8 @@ static void free_space(struct gc *gc, struct gc_space *space, struct pool *pool)
 	if (pool == NULL)
 		space->job.run(&space->job);
 	else if (!pool_submit(pool, &space->job))
-		(void)finish(gc, space); /* as stuck as it can be; its turn comes again */
+		while (finish(gc, space)) /* as stuck as it can be; its turn comes again */
+			;
 }
 
 void meta_free_space(struct meta *m)
