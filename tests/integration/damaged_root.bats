@@ -148,7 +148,9 @@ image_is_there() {
   c images import --snapshotter overlayfs "$BATS_FILE_TMPDIR/image.tar" >/dev/null
   c images tag "$IMAGE" "x.io/again:1" >/dev/null
   c images rm --sync "x.io/again:1" >/dev/null
-  [ -e "$CONTENT/blobs/sha256/notes" ] && [ -d "$CONTENT/blobs/md5/x" ] && [ -d "$CONTENT/ingest/mine" ]
+  [ -e "$CONTENT/blobs/sha256/notes" ]
+  [ -d "$CONTENT/blobs/md5/x" ]
+  [ -d "$CONTENT/ingest/mine" ]
   [ -e "$CONTENT/ingest/file" ] && [ -d "$D/root/mine" ]
 }
 

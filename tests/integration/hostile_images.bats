@@ -20,11 +20,15 @@ setup() {
   [ "$(id -u)" = 0 ] || skip "needs root"
 }
 
+no_helper() {
+  ! pgrep -P "$(cat "$D/pid")"
+}
+
 # No layer of it became a snapshot, no helper is left, and the daemon did not grow.
 still_there() {
   [ -d "/proc/$(cat "$D/pid")" ]
   timeout 10 "$CTR" version >/dev/null
-  ! pgrep -P "$(cat "$D/pid")"
+  wait_for 5 no_helper
   [ "$(awk '/^VmHWM:/ {print $2}' "/proc/$(cat "$D/pid")/status")" -lt 200000 ]
   ! "$CTR" snapshots ls | grep -w Committed
 }
@@ -38,7 +42,8 @@ refused() {
   image "$1"
   run timeout 60 "${3:-$CTR}" images import "$D/$1.tar"
   echo "$output"
-  [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+  [ "$status" -ne 0 ]
+  [ "$status" -ne 124 ]
   [[ "$output" == *"$2"* ]]
   rm -f "$D/$1.tar"
   still_there

@@ -3,6 +3,8 @@
 # The model of the shim's events (tests/model/exits.pml, docs/design/023-exit-model.md): its rules hold,
 # each of them is needed, and what the shim says is what the model may say.
 
+bats_require_minimum_version 1.5.0
+
 : "${LOAD_LIVES:=150}"
 : "${LOAD_THREADS:=6}"
 : "${LOAD_SEED:=$RANDOM}"
@@ -38,19 +40,21 @@ errors_of() {
   done
 }
 
-# The verifier's error is that it got to the end of the trace.
+# The verifier's error is that it got to the end of the trace. 2: it gave no answer.
 model_may_say() {
-  [ "$(TRACE=$1 errors_of replay)" = 1 ]
+  local errors
+  errors=$(TRACE=$1 errors_of replay)
+  case $errors in 1) return 0 ;; 0) return 1 ;; *) return 2 ;; esac
 }
 
 @test "what must not be said is not in the model" {
   verifier replay -DTRACE -DEXECS=3
   model_may_say "0create 0start 1exec-added 1exec-started 1exit 0exit 0delete"
-  ! model_may_say "0create 0start 1exec-added 1exec-started 0exit 1exit 0delete"
-  ! model_may_say "0create 0exit 0start 0delete"
-  ! model_may_say "0create 0start 0exit 0exit 0delete"
-  ! model_may_say "0create 0start 0delete 0exit"
-  ! model_may_say "0create 0start 1exec-added 1exit 0exit 0delete"
+  run -1 model_may_say "0create 0start 1exec-added 1exec-started 0exit 1exit 0delete"
+  run -1 model_may_say "0create 0exit 0start 0delete"
+  run -1 model_may_say "0create 0start 0exit 0exit 0delete"
+  run -1 model_may_say "0create 0start 0delete 0exit"
+  run -1 model_may_say "0create 0start 1exec-added 1exit 0exit 0delete"
 }
 
 # load RUNTIME: many containers at once, each one's events to the file "traces".

@@ -74,7 +74,8 @@ is_there() {
   run_in pod1 c1 sleep 1000
   run_in pod1 c2 sleep 1000
   [ "$(shim_count)" -eq 1 ]
-  is_there c1 RUNNING && is_there c2 RUNNING
+  is_there c1 RUNNING
+  is_there c2 RUNNING
   run --separate-stderr timeout 20 "$CTR" tasks exec --exec-id e c1 echo inside
   [ "$output" = inside ]
   "$CTR" tasks rm -f c1 || true
