@@ -11,7 +11,7 @@
 #include "support/tempdir.h"
 
 /* A writer that was closed is gone on the other side a moment later. */
-#define LOCK_WAIT (300 * NS_PER_MS)
+#define LOCK_WAIT (2 * NS_PER_S)
 
 static bool is_local; /* or in memory */
 static struct tempdir dir;
