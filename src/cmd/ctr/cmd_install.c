@@ -145,6 +145,8 @@ static int copy_dir(const struct copying *c)
 		return fail_at(c, "");
 	while (status == 0 && (errno = 0, e = readdir(d)) != NULL)
 		status = copy_entry(c, e->d_name);
+	if (status == 0 && errno != 0)
+		status = fail_at(c, "");
 	(void)closedir(d);
 	return status;
 }
