@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""House rules on files: SPDX line, unique names, README per folder of at most 60 lines, size."""
+"""House rules on files: SPDX line, unique names, README per folder of at most 60 lines, decisions."""
 import os
 import sys
 
@@ -37,6 +37,10 @@ def main():
                 if name in seen:
                     problems.append(f'{rel}: same name as {seen[name]}')
                 seen[name] = rel
+    design = os.path.join(TOP, 'docs', 'design')
+    index = open(os.path.join(design, 'README.md'), encoding='utf-8').read()
+    problems += [f'docs/design/{name}: not in the README there' for name in sorted(os.listdir(design))
+                 if name != 'README.md' and f']({name})' not in index]
     for base in ('src', 'include', 'tests', 'tools', 'bench', 'proto'):
         for top, _, files in os.walk(os.path.join(TOP, base)):
             for name in files:
