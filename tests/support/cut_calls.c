@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -159,6 +160,31 @@ static bool counts(pid_t tid, const struct call *c, const uint64_t args[6])
 	return c->fd < 0 || is_file(tid, args[c->fd]);
 }
 
+/* Opening what is there needs no room, whatever the flags say. */
+static bool is_there(pid_t tid, const struct call *c, const uint64_t args[6])
+{
+	uint64_t at = c->nr == SYS_open ? args[0] : args[1];
+	int dir = c->nr == SYS_open ? AT_FDCWD : (int)args[0];
+	char name[4096] = "", path[4200];
+	struct iovec to = { name, sizeof(name) - 1 };
+	struct iovec from = { (void *)(uintptr_t)at, 4096 - at % 4096 };
+
+	if (process_vm_readv(tid, &to, 1, &from, 1, 0) <= 0)
+		return false;
+	if (name[0] == '/')
+		(void)snprintf(path, sizeof(path), "/proc/%d/root%s", tid, name);
+	else if (dir == AT_FDCWD)
+		(void)snprintf(path, sizeof(path), "/proc/%d/cwd/%s", tid, name);
+	else
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d/%s", tid, dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static bool needs_room(pid_t tid, const struct call *c, const uint64_t args[6])
+{
+	return c->needs_room && !(c->is_open && is_there(tid, c, args));
+}
+
 static void refuse(pid_t tid, int error)
 {
 	struct refused *r = find_refused(0);
@@ -183,7 +209,7 @@ static void on_entry(struct run *run, pid_t tid, const struct __ptrace_syscall_i
 	if (run->at == 0 || run->passed < run->at || is_over)
 		return;
 	if (run->passed > run->at) {
-		if (run->mode == MODE_FULL && c->needs_room)
+		if (run->mode == MODE_FULL && needs_room(tid, c, args))
 			refuse(tid, ENOSPC);
 		return;
 	}
@@ -192,7 +218,7 @@ static void on_entry(struct run *run, pid_t tid, const struct __ptrace_syscall_i
 		(void)kill(run->pid, SIGKILL);
 	else if (run->mode == MODE_AFTER)
 		refuse(tid, 0);
-	else if (run->mode == MODE_REFUSE || c->needs_room)
+	else if (run->mode == MODE_REFUSE || needs_room(tid, c, args))
 		refuse(tid, run->mode == MODE_REFUSE ? EIO : ENOSPC);
 }
 
