@@ -128,6 +128,8 @@ CTRD_API void ctrd_spec_set_cpuset(struct ctrd_spec *spec, const char *cpus, con
 /** A seccomp profile in the form of the runtime spec's linux.seccomp. */
 CTRD_API int ctrd_spec_set_seccomp(struct ctrd_spec *spec, const void *json, size_t size,
 		struct ctrd_error **ret_error);
+/** The default profile, for this machine and the capabilities the process has by now. */
+CTRD_API void ctrd_spec_set_default_seccomp(struct ctrd_spec *spec);
 
 CTRD_END
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/buf.h"
 #include "base/io.h"
@@ -12,6 +13,7 @@
 #include "base/str.h"
 #include "client/client_images_priv.h"
 #include "client/client_rootfs_priv.h"
+#include "oci/platform.h"
 #include "oci/user.h"
 
 struct ctrd_spec *ctrd_spec_default(const char *ns, const char *id)
@@ -277,6 +279,15 @@ int ctrd_spec_set_seccomp(struct ctrd_spec *s, const void *json, size_t size,
 		return api_result(-1, &err, ret_error);
 	jnode_set(spec_linux(s->doc), "seccomp", profile);
 	return 0;
+}
+
+void ctrd_spec_set_default_seccomp(struct ctrd_spec *s)
+{
+	AUTO_PLATFORM struct platform host = { 0 };
+	struct utsname u;
+
+	platform_host(&host);
+	spec_set_default_seccomp(s->doc, host.arch, uname(&u) < 0 ? "" : u.release);
 }
 
 /* --- the file system ---------------------------------------------------------------------- */

@@ -79,6 +79,9 @@ void spec_set_cpu_shares(struct jnode *spec, uint64_t shares);
 void spec_set_cpu_quota(struct jnode *spec, int64_t quota, uint64_t period);
 void spec_set_cpuset(struct jnode *spec, const char *cpus, const char *mems); /* NULL: as is */
 void spec_set_propagation(struct jnode *spec, const char *mode);
+/* The default profile, by the capabilities that are bounding now. arch as in platforms, kernel
+ * as in "6.1.0-13-amd64". */
+void spec_set_default_seccomp(struct jnode *spec, const char *arch, const char *kernel);
 /* Everything but the capabilities: masked and read-only paths, labels, seccomp. */
 void spec_set_privileged(struct jnode *spec);
 void spec_allow_all_devices(struct jnode *spec);

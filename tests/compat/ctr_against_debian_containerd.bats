@@ -310,6 +310,105 @@ same() {
   [ "$output" = native ]
 }
 
+# profile CTR FLAG…: the default seccomp profile, one line for each call of each rule.
+profile() {
+  local ctr=$1
+  shift
+  "$ctr" containers create --seccomp "$@" "$IMAGE" profiled
+  "$ctr" containers info --spec profiled | jq -r '.linux.seccomp |
+    .defaultAction, .architectures[], (.syscalls[] | . as $r | .names[] |
+      "\(.) \($r.action) \($r.errnoRet // "") \($r.args // [] | tojson)")' | sort
+  "$ctr" containers rm profiled
+}
+
+@test "run --seccomp: the profile differs from Debian's only where 2.3 differs from 1.6" {
+  profile "$OURS" >"$D/ours"
+  profile "$THEIRS" >"$D/theirs"
+  grep -q '^clone3 SCMP_ACT_ERRNO 38 ' "$D/ours"
+  # io_uring is out, sockets of two families too.
+  cat >"$D/want" <<'EOF'
++cachestat SCMP_ACT_ALLOW  []
++fchmodat2 SCMP_ACT_ALLOW  []
++futex_requeue SCMP_ACT_ALLOW  []
++futex_wait SCMP_ACT_ALLOW  []
++futex_wake SCMP_ACT_ALLOW  []
++getxattrat SCMP_ACT_ALLOW  []
+-io_uring_enter SCMP_ACT_ALLOW  []
+-io_uring_register SCMP_ACT_ALLOW  []
+-io_uring_setup SCMP_ACT_ALLOW  []
++listmount SCMP_ACT_ALLOW  []
++listxattrat SCMP_ACT_ALLOW  []
++lsm_get_self_attr SCMP_ACT_ALLOW  []
++lsm_list_modules SCMP_ACT_ALLOW  []
++lsm_set_self_attr SCMP_ACT_ALLOW  []
++map_shadow_stack SCMP_ACT_ALLOW  []
++mseal SCMP_ACT_ALLOW  []
++name_to_handle_at SCMP_ACT_ALLOW  []
++process_vm_readv SCMP_ACT_ALLOW  []
++process_vm_writev SCMP_ACT_ALLOW  []
++removexattrat SCMP_ACT_ALLOW  []
++setxattrat SCMP_ACT_ALLOW  []
+-socket SCMP_ACT_ALLOW  []
++socket SCMP_ACT_ALLOW  [{"index":0,"value":38,"op":"SCMP_CMP_LT"}]
++socket SCMP_ACT_ALLOW  [{"index":0,"value":39,"op":"SCMP_CMP_EQ"}]
++socket SCMP_ACT_ALLOW  [{"index":0,"value":40,"op":"SCMP_CMP_GT"}]
++statmount SCMP_ACT_ALLOW  []
++uretprobe SCMP_ACT_ALLOW  []
+EOF
+  diff -u "$D/want" <(diff -U0 "$D/theirs" "$D/ours" | sed 1,2d | grep '^[+-]')
+  # What capabilities add: but for the above, only these.
+  local all
+  all=$(awk -v q='--cap-add CAP_' '{print q $1}' <<<"DAC_READ_SEARCH
+SYS_ADMIN
+SYS_BOOT
+SYS_MODULE
+SYS_PACCT
+SYS_PTRACE
+SYS_RAWIO
+SYS_TIME
+SYS_TTY_CONFIG
+SYS_NICE
+SYSLOG
+BPF
+PERFMON")
+  profile "$OURS" $all | diff "$D/ours" - >"$D/added.ours" || true
+  profile "$THEIRS" $all | diff "$D/theirs" - >"$D/added.theirs" || true
+  sed -i '/^[<>]/!d' "$D/added.ours" "$D/added.theirs"
+  grep -q '^< clone3 ' "$D/added.ours"
+  printf '%s\n' '-> name_to_handle_at SCMP_ACT_ALLOW  []' \
+    '+> set_mempolicy_home_node SCMP_ACT_ALLOW  []' >"$D/want"
+  diff -u "$D/want" <(diff -U0 "$D/added.theirs" "$D/added.ours" | sed 1,2d | grep '^[+-]')
+}
+
+@test "run --seccomp: programs run, and calls that are not for containers fail" {
+  same run --rm --seccomp "$IMAGE" s1 sh -c 'id; ls /; echo x >/tmp/x; cat /tmp/x; sleep 0 & wait'
+  same run --rm --seccomp "$IMAGE" s2 grep Seccomp: /proc/self/status
+  grep -q '2$' "$D/out.ours"
+  same run --rm "$IMAGE" s3 grep Seccomp: /proc/self/status
+  grep -q '0$' "$D/out.ours"
+  # It is the profile that refuses, nothing else.
+  "$OURS" run --rm "$IMAGE" s4 busybox unshare -U true
+  same run --rm --seccomp "$IMAGE" s5 busybox unshare -U true
+  [ "$(cat "$D/err.ours")" = "unshare: unshare(0x10000000): Operation not permitted" ]
+  same run --rm --seccomp --cap-add CAP_SYS_ADMIN "$IMAGE" s6 busybox unshare -u true
+  [ ! -s "$D/err.ours" ]
+}
+
+@test "run --seccomp: sockets of the kernel's crypto and of virtual machines are refused" {
+  # Debian's own programs; with -e perl wants a /dev/null, which this root has not.
+  run "$OURS" run --rm --seccomp --mount type=bind,src=/,dst=/host,options=bind:ro "$IMAGE" s7 \
+    busybox chroot /host /usr/bin/perl - <<'EOF'
+for (2, 38, 39, 40, 41) {
+  $! = 0;
+  socket(S, $_, 1, 0);
+  print "$_ ", $! == 1 ? "no" : "yes", "\n";
+}
+EOF
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [ "$output" = "$(printf '%s\n' '2 yes' '38 no' '39 yes' '40 no' '41 yes')" ]
+}
+
 @test "run: devices by the Container Device Interface" {
   [ -n "${CTRD_PRIVATE:-}" ] || skip "would write to this machine's /var/run/cdi"
   mkdir -p /var/run/cdi

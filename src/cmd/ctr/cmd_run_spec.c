@@ -105,8 +105,10 @@ static int apply_seccomp(args_type *args, struct ctrd_spec *spec)
 							   : out_fail("seccomp must be set to "
 								      "true, if using a custom "
 								      "seccomp-profile");
-	if (str_is_empty(args->seccomp_profile))
-		return out_fail("the default seccomp profile: not implemented");
+	if (str_is_empty(args->seccomp_profile)) {
+		ctrd_spec_set_default_seccomp(spec);
+		return 0;
+	}
 	status = read_whole_file("", args->seccomp_profile, &profile);
 	if (status != 0)
 		return status;
