@@ -14,8 +14,9 @@ typedef struct images_unmount_args unmount_args;
 
 #define DEFAULT_SNAPSHOTTER "overlayfs" /* not the namespace's: as the original */
 
-/* One that is there already goes on. */
-static int take_lease(struct ctrd_client *client, const char *target, int64_t life_ns)
+/* One that is there already goes on; *ret_is_new says so of ours. */
+static int take_lease(struct ctrd_client *client, const char *target, int64_t life_ns,
+		bool *ret_is_new)
 {
 	struct ctrd_error *error = NULL;
 	char *id = NULL;
@@ -25,6 +26,7 @@ static int take_lease(struct ctrd_client *client, const char *target, int64_t li
 			return out_error(error);
 		ctrd_error_free(error);
 	}
+	*ret_is_new = id != NULL;
 	ctrd_free(id);
 	ctrd_client_use_lease(client, target);
 	return 0;
@@ -79,6 +81,8 @@ int run_images_mount(struct cx *cx)
 {
 	const mount_args *args = cx->args;
 	AUTO(ctrd_client_close) struct ctrd_client *client = NULL;
+	AUTO_ERROR struct ctrd_error *ignored = NULL;
+	bool is_new = false;
 	int status;
 
 	if (str_is_empty(cx_arg(cx, 0)))
@@ -87,8 +91,12 @@ int run_images_mount(struct cx *cx)
 		return out_fail("please provide a target path to mount to");
 	status = cx_connect(cx, &client);
 	if (status == 0)
-		status = take_lease(client, cx->argv[1], args->expiration_ns);
-	return status != 0 ? status : mount_image(client, args, cx->argv[0], cx->argv[1]);
+		status = take_lease(client, cx->argv[1], args->expiration_ns, &is_new);
+	if (status == 0)
+		status = mount_image(client, args, cx->argv[0], cx->argv[1]);
+	if (status != 0 && is_new)
+		(void)!ctrd_lease_remove(client, cx->argv[1], 0, &ignored);
+	return status;
 }
 
 /* What is not there any more is fine. */
