@@ -22,7 +22,7 @@
 
 #define MAP_FIRST ((size_t)1 << 30)
 /* Larger files take too long to be read whole at each start. */
-#define CHECK_AT_OPEN (16u << 20)
+#define CHECK_AT_OPEN (16 << 20)
 #define MAX_READERS   512
 /* Mapped pages that were read count as memory of the process until they are given back. */
 #define TRIM_AFTER ((size_t)2 << 20)
@@ -408,10 +408,18 @@ int kv_set_version(struct kv *kv, uint32_t version, struct err *err)
 	return 0;
 }
 
+static bool is_quickly_checked(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_size <= CHECK_AT_OPEN;
+}
+
 int kv_open(const char *path, const struct kv_options *options, struct kv **ret_kv,
 		struct err *err)
 {
 	AUTO(kv_close) struct kv *kv = xzalloc(sizeof(*kv));
+	bool is_small;
 
 	ASSERT_MAY_BLOCK();
 	mutex_init(&kv->lock, RANK_kv);
@@ -423,7 +431,9 @@ int kv_open(const char *path, const struct kv_options *options, struct kv **ret_
 	kv->map_bytes = options->map_bytes == 0 ? MAP_FIRST : options->map_bytes;
 	if (is_missing(path) && create_file(kv, err) < 0)
 		return -1;
-	if (kv_env_open(kv, err) < 0 || kv_check_pages(kv->path, CHECK_AT_OPEN, err) < 0 ||
+	is_small = is_quickly_checked(path); /* opening may make it longer */
+	if (kv_check_heads(kv->path, err) < 0 || kv_env_open(kv, err) < 0 ||
+			(is_small && kv_check_pages(kv->path, err) < 0) ||
 			(!has_synced_name(kv) && sync_name(kv, err) < 0) ||
 			check_format(kv, err) < 0)
 		return -1;

@@ -44,9 +44,8 @@ struct kv_options {
 MAY_BLOCK MUST_USE int kv_open(const char *path, const struct kv_options *options,
 		struct kv **ret_kv, struct err *err);
 /* DATA_LOSS, naming a page, if the library would trip over it. kv_open() does this by itself,
- * but leaves out files of more than max_bytes, since all has to be read. Nobody may write
- * meanwhile. */
-MAY_BLOCK MUST_USE int kv_check_pages(const char *path, uint64_t max_bytes, struct err *err);
+ * but not for large files, since all has to be read. Nobody may write meanwhile. */
+MAY_BLOCK MUST_USE int kv_check_pages(const char *path, struct err *err);
 /* No transaction may be open. NULL is fine. */
 MAY_BLOCK void kv_close(struct kv *kv);
 DEFINE_AUTO(struct kv *, kv_close)

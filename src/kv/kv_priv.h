@@ -49,6 +49,8 @@ void kv_count_touched(struct kv *kv, size_t bytes);
 void kv_trim_if_much(struct kv *kv);
 
 MUST_USE int kv_env_open(struct kv *kv, struct err *err);
+/* DATA_LOSS if the head pages say what the library would divide by, or reach beyond. */
+MAY_BLOCK MUST_USE int kv_check_heads(const char *path, struct err *err);
 void kv_env_close(struct kv *kv);
 
 /* The leader only, without a transaction: waits until no reader is left. */

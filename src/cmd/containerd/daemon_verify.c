@@ -145,7 +145,7 @@ static int verify_driver(struct verify *v, const struct driver *driver, struct e
 	file = xasprintf("%s/metadata.mdb", options.root);
 	if (!is_there(file))
 		return 0;
-	if (kv_check_pages(file, UINT64_MAX, err) < 0 ||
+	if (kv_check_pages(file, err) < 0 ||
 			snap_verify(&options, &v->ctx, &v->sink, err) < 0 ||
 			open_driver(v, driver, options.root, err) < 0)
 		return err_wrap(err, "snapshotter %s", driver->id);
@@ -175,8 +175,7 @@ static int verify_metadata(struct verify *v, struct err *err)
 		return 0;
 	if (v->content == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s/" TYPE_CONTENT ".content", v->d->root);
-	if (kv_check_pages(path, UINT64_MAX, err) < 0 ||
-			meta_open(path, &options, &m, err) < 0 ||
+	if (kv_check_pages(path, err) < 0 || meta_open(path, &options, &m, err) < 0 ||
 			meta_verify(m, &v->ctx, &v->sink, err) < 0)
 		return err_wrap(err, "metadata");
 	return mark_blobs(v, m, err);
