@@ -577,14 +577,18 @@ enum call_fate call_answer(
 
 void call_pack(struct call *call, unsigned field, pb_put put, const void *what)
 {
-	struct pb_sink s = { NULL, 0 };
+	struct pb_sink inner = { NULL, 0 }, s = { NULL, 0 };
 
-	pb_put_inner(&s, field, put, what);
-	call->packed_size += s.size;
+	put(&inner, what);
+	pb_put_tag(&s, field, PB_BYTES);
+	pb_put_varint(&s, inner.size);
+	call->packed_size += s.size + inner.size;
 	if (call->packed_size > call->max_send) /* only its size is of interest from here on */
 		return;
-	s = (struct pb_sink){ rpc_msg_extend(&call->packing, s.size), 0 };
-	pb_put_inner(&s, field, put, what);
+	s.at = rpc_msg_extend(&call->packing, s.size + inner.size);
+	pb_put_tag(&s, field, PB_BYTES);
+	pb_put_varint(&s, inner.size);
+	put(&s, what);
 }
 
 enum call_fate call_answer_packed(struct call *call, struct err *err)
