@@ -74,7 +74,15 @@ static void stdin_ended(void *arg)
 {
 	struct attend *a = arg;
 
+	atomic_store(&a->input_ended, true);
 	(void)!ctrd_task_close_stdin(a->client, a->container, a->exec_id, NULL);
+}
+
+/* Short input ends while the task is still being made, when nobody can be told yet. */
+void attend_started(struct attend *a)
+{
+	if (atomic_load(&a->input_ended))
+		(void)!ctrd_task_close_stdin(a->client, a->container, a->exec_id, NULL);
 }
 
 int attend_copy(struct attend *a, bool with_input)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct attend {
 	/* from here on private */
 	unsigned long waiter;
 	bool is_waiting, has_ended;
+	atomic_bool input_ended;
 	int wake_fd, signal_fd;
 	sigset_t signals, before;
 	uint32_t status;
@@ -38,6 +40,8 @@ MUST_USE int attend_prepare(struct attend *a);
 /* Copies between the streams and a->io, which must be set. Without input: what is ours ends
  * with us, and that must not look like its end to a process that goes on. */
 MUST_USE int attend_copy(struct attend *a, bool with_input);
+/* Once the process is started: input that had ended before it was there ends for it too. */
+void attend_started(struct attend *a);
 /* Passes signals and sizes on until the process has ended; its status. */
 MUST_USE int attend_wait(struct attend *a, uint32_t *ret_status);
 /* Puts the terminal back, and ends a->io. True if the client had to be cancelled, because the

@@ -68,6 +68,7 @@ static int start_and_wait(
 		return STATUS_FAILED;
 	if (ctrd_task_start(t->client, t->container, NULL, &pid, &error) < 0)
 		return out_error(error);
+	attend_started(a);
 	*ret_status = 0;
 	if (t->detach)
 		return 0;

@@ -77,6 +77,7 @@ static int start_and_wait(args_type *args, struct attend *a, uint32_t *ret_statu
 		return STATUS_FAILED;
 	if (ctrd_task_start(a->client, a->container, a->exec_id, &pid, &error) < 0)
 		return out_error(error);
+	attend_started(a);
 	*ret_status = 0;
 	if (args->detach)
 		return 0;
