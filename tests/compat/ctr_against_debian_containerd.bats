@@ -270,6 +270,15 @@ same() {
   [ "$output" = "" ]
 }
 
+@test "run: input that ends before the task is there ends for it, too" {
+  local i
+  for i in 1 2 3 4 5; do
+    [ "$(echo short | timeout 30 "$OURS" run --rm "$IMAGE" "in$i" cat)" = short ]
+  done
+  "$OURS" run -d "$IMAGE" in6 sleep 1000
+  [ "$(echo short | timeout 30 "$OURS" tasks exec --exec-id e1 in6 cat)" = short ]
+}
+
 @test "run: nothing stays behind, ten times over" {
   local i before
   before=$(ls /run/containerd/fifo 2>/dev/null | wc -l)
