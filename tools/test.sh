@@ -3,6 +3,7 @@
 # Runs the suites and ends with "N passed, N failed, N skipped". Usage: test.sh BUILD [suite…]
 # Suites: lint unit conformance fault fuzz headers (meson), integration compat (bats).
 set -u
+exec </dev/null # no suite reads; closed, its number would be given to something else
 cd "$(dirname "$0")/.." || exit 1
 build=$1
 shift

@@ -6,6 +6,7 @@
 setup() {
   load ../support/daemon
   daemon_setup
+  GC_STARTUP=1h # each takeover is a start
   # A program of our own, to put others in its place.
   mkdir "$D/bin"
   cp "$CTRD_BUILD/containerd" "$CTRD_BUILD/containerd-layer-helper" "$D/bin"

@@ -48,6 +48,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 # No collection but those a test asks for: it would take what a test has just made.
 [plugins."io.containerd.gc.v1.scheduler"]
   mutation_threshold = 1000000
+  startup_delay = "${GC_STARTUP:-100ms}"
 EOF
 }
 
