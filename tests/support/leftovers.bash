@@ -70,5 +70,5 @@ leftovers_files() {
   esac
   find /run/containerd/io.containerd.* -mindepth 1 -type d 2>/dev/null
   find /run/containerd/runc /run/runc /run/crun -mindepth 2 -type d 2>/dev/null
-  find /tmp -mindepth 1 -maxdepth 1 ! -name 'bats-run-*' ! -name 'tsan.rodata.*' 2>/dev/null
+  [ -n "${CTRD_SHARED_TMP:-}" ] || find /tmp -mindepth 1 -maxdepth 1 ! -name 'bats-run-*' ! -name 'tsan.rodata.*' 2>/dev/null
 }

@@ -59,7 +59,7 @@ own_mounts() {
   done <<<"$old"
   mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 1777 /run/lock || return 1
   case $PWD:${CTRD_BUILD:-}:$self in
-    /tmp/* | *:/tmp/*) ;;
+    /tmp/* | *:/tmp/*) export CTRD_SHARED_TMP=1 ;; # leftovers.bash then leaves it out
     *) mount --bind "$CTRD_PRIVATE_TMP" /tmp ;;
   esac
 }
