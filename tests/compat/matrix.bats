@@ -8,7 +8,7 @@ suite() {
   [ "$(id -u)" = 0 ] || skip "needs root"
   [ -x /usr/bin/containerd ] && [ -x /usr/bin/containerd-shim-runc-v2 ] || skip "no containerd of Debian's"
   [ -z "${ONLY:-}" ] || only=(-f "$ONLY")
-  run env -i PATH="${PATH//"$BATS_LIBEXEC:"/}" HOME=/root SHELL=/bin/sh TERM=xterm CTRD_PRIVATE="${CTRD_PRIVATE:-}" CTRD_BUILD="$CTRD_BUILD" \
+  run env -i PATH="${PATH//"$BATS_LIBEXEC:"/}" HOME=/root SHELL=/bin/sh TERM=xterm CTRD_PRIVATE="${CTRD_PRIVATE:-}" CTRD_SHARED_TMP="${CTRD_SHARED_TMP:-}" CTRD_BUILD="$CTRD_BUILD" \
     "$@" /usr/bin/bats --tap "${only[@]}" "$BATS_TEST_DIRNAME/debian_ctr.bats" 3>&-
   echo "$output" | grep -v '^ok '
   [ "$status" -eq 0 ]
