@@ -17,8 +17,7 @@ setup() {
   META=$D/root/io.containerd.metadata.v1.bolt/metadata.mdb
   OVERLAY=$D/root/io.containerd.snapshotter.v1.overlayfs
   CONTENT=$D/root/io.containerd.content.v1.content
-  daemon_config
-  echo '  startup_delay = "1h"' >>"$D/config.toml" # in the scheduler's table
+  GC_STARTUP=1h daemon_config
   daemon_start
   c images import --snapshotter overlayfs "$BATS_FILE_TMPDIR/image.tar" >/dev/null
 }

@@ -13,8 +13,7 @@ c() {
 
 # Garbage goes when it is asked for, not between a blob and the label that keeps it.
 promises_config() {
-  daemon_config
-  echo '  startup_delay = "1h"' >>"$D/config.toml" # in the scheduler's table
+  GC_STARTUP=1h daemon_config
 }
 
 # What was answered, in a line; "no" in front takes an earlier one back before it is removed.
