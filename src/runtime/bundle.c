@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/ident.h"
 #include "base/io.h"
@@ -243,27 +245,73 @@ static int clear_rootfs(int fd, const char *path, struct ctx *ctx, struct err *e
 	return err_sys(err, errno, "failed to remove bundle rootfs: remove %s", rootfs);
 }
 
+/* A name that is gone already is as good. */
+static int rename_away(int dirfd, const char *id, const char *hidden)
+{
+	return renameat(dirfd, id, dirfd, hidden) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int hide_bundle(const struct bundle_dirs *d, struct ctx *ctx, const char *ns,
+		const char *id, const char *hidden, struct err *err)
+{
+	AUTO_FREE char *path = bundle_path(d, ns, id);
+	AUTO_CLOSE int ns_fd = fs_open_dir(d->state_fd, ns), fd = -1;
+	int rc;
+
+	if (ns_fd >= 0)
+		fd = fs_open_dir(ns_fd, id);
+	if (fd < 0)
+		return 0;
+	if (clear_rootfs(fd, path, ctx, err) < 0)
+		return -1;
+	rc = rename_away(ns_fd, id, hidden);
+	return rc < 0 ? err_sys(err, -rc, "remove bundle %s", path) : 0;
+}
+
+/* 0, or -errno of a directory of that name that is still there. */
+static int remove_below(int dirfd, const char *ns, const char *name)
+{
+	AUTO_CLOSE int ns_fd = fs_open_dir(dirfd, ns);
+
+	return ns_fd < 0 ? 0 : fs_remove_all(ns_fd, name);
+}
+
+int bundle_hide(const struct bundle_dirs *d, struct ctx *ctx, const char *ns, const char *id,
+		char **ret_hidden, struct err *err)
+{
+	/* The next bundle of that id may be hidden before this one is swept. */
+	AUTO_FREE char *hidden = xasprintf(".%s.%" PRId64, id, clock_mono_ns());
+	AUTO_CLOSE int work_fd = -1;
+
+	ASSERT_MAY_BLOCK();
+	if (hide_bundle(d, ctx, ns, id, hidden, err) < 0)
+		return -1;
+	work_fd = fs_open_dir(d->root_fd, ns);
+	/* What stays is removed when the daemon starts the next time. */
+	if (work_fd >= 0)
+		IGNORE(rename_away(work_fd, id, hidden));
+	*ret_hidden = take_ptr(hidden);
+	return 0;
+}
+
+int bundle_sweep(const struct bundle_dirs *d, const char *ns, const char *hidden,
+		struct err *err)
+{
+	int rc = remove_below(d->state_fd, ns, hidden);
+
+	ASSERT_MAY_BLOCK();
+	IGNORE(remove_below(d->root_fd, ns, hidden)); /* as above */
+	return rc < 0 ? err_sys(err, -rc, "remove bundle %s/%s/%s", d->state, ns, hidden) : 0;
+}
+
 int bundle_remove(const struct bundle_dirs *d, struct ctx *ctx, const char *ns, const char *id,
 		struct err *err)
 {
-	AUTO_FREE char *path = bundle_path(d, ns, id), *hidden = xasprintf(".%s", id);
-	AUTO_CLOSE int ns_fd = fs_open_dir(d->state_fd, ns), fd = -1;
-	int rc = 0;
+	AUTO_FREE char *hidden = NULL;
 
-	ASSERT_MAY_BLOCK();
-	if (ns_fd >= 0)
-		fd = fs_open_dir(ns_fd, id);
-	if (fd >= 0) {
-		if (clear_rootfs(fd, path, ctx, err) < 0)
-			return -1;
-		rc = fs_remove_all(ns_fd, hidden);
-		if (rc == 0 && renameat(ns_fd, id, ns_fd, hidden) < 0 && errno != ENOENT)
-			rc = -errno;
-		if (rc == 0)
-			rc = fs_remove_all(ns_fd, hidden);
-	}
-	remove_work(d, ns, id);
-	return rc < 0 ? err_sys(err, -rc, "remove bundle %s", path) : 0;
+	if (bundle_hide(d, ctx, ns, id, &hidden, err) < 0)
+		return -1;
+	return bundle_sweep(d, ns, hidden, err);
 }
 
 /* A descriptor of the bundle, or -errno. */

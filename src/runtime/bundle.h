@@ -41,6 +41,14 @@ MAY_BLOCK MUST_USE int bundle_create(const struct bundle_dirs *d, const char *ns
 MAY_BLOCK MUST_USE int bundle_remove(const struct bundle_dirs *d, struct ctx *ctx,
 		const char *ns, const char *id, struct err *err);
 
+/* The same in two steps: after the first, which touches no more than three names, the id is
+ * free for another bundle; the second gets the name it has given. A bundle that is not swept
+ * goes at the next start of a daemon. */
+MAY_BLOCK MUST_USE int bundle_hide(const struct bundle_dirs *d, struct ctx *ctx, const char *ns,
+		const char *id, char **ret_hidden, struct err *err);
+MAY_BLOCK MUST_USE int bundle_sweep(const struct bundle_dirs *d, const char *ns,
+		const char *hidden, struct err *err);
+
 /* Small files of a bundle. Writing replaces at once or not at all; 0 or -errno. */
 MAY_BLOCK MUST_USE int bundle_write(const struct bundle_dirs *d, const char *ns, const char *id,
 		const char *name, const void *data, size_t size, unsigned mode);

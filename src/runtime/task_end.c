@@ -95,20 +95,51 @@ static void end_shim(struct ending *e)
 		runtime_stop_orphan(e->rt, e->shim); /* killed: it has left its socket */
 }
 
+/* What a client does not wait for: on a disk, removing files may take longer than all the rest.
+ */
+struct remains {
+	const struct bundle_dirs *dirs;
+	char *ns;
+	char *hidden; /* NULL: nothing to sweep */
+};
+
+static struct remains hide(struct runtime *rt, const struct shim *shim)
+{
+	struct remains r = { .dirs = dirs_of(rt, shim), .ns = xstrdup(shim->ns) };
+	struct ctx ctx = runtime_ctx(shim->ns, rt->timeouts.cleanup, "bundle");
+	AUTO_ERR struct err err = { 0 };
+
+	if (bundle_hide(r.dirs, &ctx, shim->ns, shim->id, &r.hidden, &err) < 0)
+		log_warn(&ctx, "remove bundle of %s: %s (ignored)", shim->id, err_text(&err));
+	return r;
+}
+
+static void sweep(struct remains *r)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	if (r->hidden != NULL && bundle_sweep(r->dirs, r->ns, r->hidden, &err) < 0)
+		log_warn(&(struct ctx){ .ns = r->ns }, "%s (ignored)", err_text(&err));
+	free(r->hidden);
+	free(r->ns);
+}
+
 /* Unregistered first, so that the end of the connection is no news (TestRegressionIssue4769);
- * answered last, because the same id may be created again at once. */
+ * answered when the same id may be created again, which clients do at once. */
 static void end(struct job *job)
 {
 	struct ending *e = container_of(job, struct ending, job);
+	struct remains remains;
 
 	(void)shim_table_remove(&e->rt->table, e->shim);
 	end_shim(e);
 	shim_close(e->shim);
-	runtime_remove_bundle(e->rt, e->shim);
+	remains = hide(e->rt, e->shim);
 	task_rootfs_done(e->rt, e->shim);
 	shim_unref(e->shim);
 	e->done(e->arg);
 	free(e);
+	sweep(&remains);
 }
 
 void runtime_end(struct runtime *rt, struct shim *own_shim, bool is_deleted,

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/any.h"
 #include "os/fs.h"
 #include "runtime/bundle.h"
@@ -161,6 +162,33 @@ static void data_in_the_rootfs_is_not_removed(void **state)
 	assert_int_equal(mode_of(p, "ns/c5/rootfs/precious"), 0700);
 }
 
+static void an_id_is_free_once_its_bundle_is_hidden(void **state)
+{
+	struct place *p = *state;
+	AUTO_ERR struct err err = { 0 };
+	struct ctx ctx = { .ns = "n7" };
+	AUTO_FREE char *first = NULL, *second = NULL;
+	AUTO_STRV char **left = NULL;
+
+	assert_ok(bundle_create(&p->dirs, "n7", "c", &no_spec, "/a", &err), &err);
+	assert_ok(bundle_hide(&p->dirs, &ctx, "n7", "c", &first, &err), &err);
+	assert_ok(bundle_create(&p->dirs, "n7", "c", &no_spec, "/a", &err), &err);
+	assert_ok(bundle_hide(&p->dirs, &ctx, "n7", "c", &second, &err), &err);
+	assert_ok(bundle_create(&p->dirs, "n7", "c", &no_spec, "/a", &err), &err);
+	assert_string_not_equal(first, second);
+	assert_int_equal(first[0], '.');
+	assert_ok(bundle_sweep(&p->dirs, "n7", first, &err), &err);
+	assert_ok(bundle_sweep(&p->dirs, "n7", second, &err), &err);
+	assert_int_equal(mode_of(p, "n7/c"), 0700);
+	assert_int_equal(fs_list(p->dirs.root_fd, "n7", &left), 0);
+	assert_int_equal(strv_len(left), 1);
+	assert_string_equal(left[0], "c");
+	strv_free(left);
+	left = NULL;
+	assert_int_equal(fs_list(p->dirs.state_fd, "n7", &left), 0);
+	assert_int_equal(strv_len(left), 1);
+}
+
 static void mounts_on_the_rootfs_are_taken_away(void **state)
 {
 	struct place *p = *state;
@@ -229,6 +257,7 @@ int main(void)
 		TEST(what_an_attempt_left_is_no_obstacle),
 		TEST(a_spec_that_is_no_json_leaves_nothing_behind),
 		TEST(data_in_the_rootfs_is_not_removed),
+		TEST(an_id_is_free_once_its_bundle_is_hidden),
 		TEST(mounts_on_the_rootfs_are_taken_away),
 		TEST(the_mapped_root_group_gets_in),
 		TEST(root_groups_of_all_kinds_of_specs),
