@@ -231,12 +231,26 @@ int bundle_create(const struct bundle_dirs *d, const char *ns, const char *id,
 	return err_sys(err, -rc, "mkdir %s/%s/%s", d->state, ns, id);
 }
 
-/* rmdir() tells whether anything is mounted there: EBUSY; or in it: ENOTEMPTY. */
+/* True if "rootfs" is there as it was made: nothing mounted on it, nothing in it. Where the
+ * kernel does not say, false. */
+static bool is_bare_rootfs(int fd)
+{
+	AUTO_STRV char **names = NULL;
+	struct statx st;
+
+	return statx(fd, "rootfs", AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
+	       S_ISDIR(st.stx_mode) && (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0 &&
+	       fs_list(fd, "rootfs", &names) == 0 && strv_len(names) == 0;
+}
+
+/* rmdir() tells whether anything is mounted there: EBUSY; or in it: ENOTEMPTY. It waits for the
+ * disk at times, though, so it is not asked if there is no need. */
 static int clear_rootfs(int fd, const char *path, struct ctx *ctx, struct err *err)
 {
 	AUTO_FREE char *rootfs = xasprintf("%s/rootfs", path);
 
-	if (unlinkat(fd, "rootfs", AT_REMOVEDIR) == 0 || errno == ENOENT)
+	if (is_bare_rootfs(fd) || unlinkat(fd, "rootfs", AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	if (mount_undo_tree(rootfs, 0, ctx, err) < 0)
 		return err_wrap(err, "unmount rootfs %s", rootfs);
