@@ -28,6 +28,11 @@ MAY_BLOCK MUST_USE int mount_undo_stack(
 MAY_BLOCK MUST_USE int mount_undo_tree(
 		const char *target, int flags, struct ctx *ctx, struct err *err);
 
+/* For mount_undo_tree(), beside the flags of umount2(2): an overlay file system that can be
+ * mounted anew at once writes what is dirty after the return, in a child of this process that
+ * whoever reaps any child reaps (docs/design/020). */
+#define MOUNT_UNDO_APART (1 << 30)
+
 /* Takes away what mount_all() made, in reverse order. */
 MAY_BLOCK MUST_USE int mount_undo_all(const struct mounts *m, const char *target, int flags,
 		struct ctx *ctx, struct err *err);

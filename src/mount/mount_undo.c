@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
@@ -28,15 +29,22 @@
 
 #define MAX_MOUNTINFO (256u << 20)
 
+static int undo_now(const char *target, int flags)
+{
+	if ((flags & MOUNT_UNDO_APART) == 0)
+		return mountsys_umount(target, flags);
+	return mountsys_umount_apart(target, flags & ~MOUNT_UNDO_APART);
+}
+
 /* 0, or -errno: -EINVAL when nothing is mounted there. */
 static int undo_once(const char *target, int flags, struct ctx *ctx)
 {
 	AUTO_ERR struct err stopped = { 0 };
-	int rc = mountsys_umount(target, flags);
+	int rc = undo_now(target, flags);
 
 	for (int i = 1; i < BUSY_TRIES && rc == -EBUSY && !ctx_done(ctx, &stopped); i++) {
 		(void)poll(NULL, 0, BUSY_PAUSE_MS);
-		rc = mountsys_umount(target, flags);
+		rc = undo_now(target, flags);
 	}
 	if (rc == -EPERM && mount_fuse_undo(target, ctx) == 0)
 		return 0;
@@ -74,10 +82,44 @@ int mount_undo_stack(const char *target, int flags, struct ctx *ctx, struct err 
 	return undo_failed(target, rc, err);
 }
 
+struct found_mount {
+	const char *target; /* borrowed from the table's text */
+	bool may_linger;
+};
+
 struct found {
-	char **targets; /* borrowed from the table's text */
+	struct found_mount *mounts;
 	size_t count;
 };
+
+static bool has_option(const char *options, const char *option)
+{
+	size_t n = strlen(option);
+
+	for (const char *at = options; (at = strstr(at, option)) != NULL; at += n)
+		if ((at == options || at[-1] == ',') && (at[n] == ',' || at[n] == '\0'))
+			return true;
+	return false;
+}
+
+/* The table shows the option where it is not the default. */
+static bool is_index_default(void)
+{
+	AUTO_BUF struct buf text = { .limit = 16 };
+
+	return io_read_file(AT_FDCWD, "/sys/module/overlay/parameters/index", &text) < 0 ||
+	       text.size == 0 || text.data[0] != 'N';
+}
+
+/* With an index, the directories of a file system that is just ending are refused to the next
+ * one; without, the kernel only says so in its log. Others than overlays sit on devices, which
+ * are wanted back. */
+static bool may_linger(const struct mountinfo *m)
+{
+	if (!str_eq(m->fstype, "overlay") || has_option(m->super_options, "index=on"))
+		return false;
+	return has_option(m->super_options, "index=off") || !is_index_default();
+}
 
 static bool is_below(const char *path, const char *top)
 {
@@ -91,7 +133,8 @@ static bool is_below(const char *path, const char *top)
 /* Longest first, and of equal ones, which are stacked, the one that was mounted last. */
 static int deeper_first(const void *a, const void *b)
 {
-	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	const char *x = ((const struct found_mount *)a)->target;
+	const char *y = ((const struct found_mount *)b)->target;
 	size_t nx = strlen(x), ny = strlen(y);
 
 	if (nx != ny)
@@ -99,26 +142,29 @@ static int deeper_first(const void *a, const void *b)
 	return strcmp(x, y);
 }
 
-static void find_below(char *table, const char *top, struct found *f)
+static void find_below(char *table, const char *top, int flags, struct found *f)
 {
 	struct mountinfo m;
 
 	while (mountinfo_next(&table, &m)) {
 		if (!is_below(m.target, top))
 			continue;
-		f->targets = xreallocarray(f->targets, f->count + 1, sizeof(*f->targets));
-		f->targets[f->count++] = (char *)(uintptr_t)m.target;
+		f->mounts = xreallocarray(f->mounts, f->count + 1, sizeof(*f->mounts));
+		f->mounts[f->count++] = (struct found_mount){ m.target,
+			(flags & MOUNT_UNDO_APART) != 0 && may_linger(&m) };
 	}
 	if (f->count > 0)
-		qsort(f->targets, f->count, sizeof(*f->targets), deeper_first);
+		qsort(f->mounts, f->count, sizeof(*f->mounts), deeper_first);
 }
 
 static int undo_found(const struct found *f, int flags, struct ctx *ctx, struct err *err)
 {
 	for (size_t i = 0; i < f->count; i++) {
 		AUTO_ERR struct err failed = { 0 };
+		const struct found_mount *m = &f->mounts[i];
+		int how = m->may_linger ? flags : flags & ~MOUNT_UNDO_APART;
 
-		if (mount_undo(f->targets[i], flags, ctx, &failed) < 0 && err->kind == ERR_NONE)
+		if (mount_undo(m->target, how, ctx, &failed) < 0 && err->kind == ERR_NONE)
 			(void)err_move(err, &failed);
 	}
 	return err->kind == ERR_NONE ? 0 : -1;
@@ -138,9 +184,9 @@ int mount_undo_tree(const char *target, int flags, struct ctx *ctx, struct err *
 	if (rc < 0)
 		return err_sys(err, -rc, "read mount table");
 	if (table.size > 0)
-		find_below(table.data, real, &found);
+		find_below(table.data, real, flags, &found);
 	rc = undo_found(&found, flags, ctx, err);
-	free(found.targets);
+	free(found.mounts);
 	return rc;
 }
 

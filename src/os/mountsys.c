@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "os/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +63,33 @@ int mountsys_mount_from(const char *dir, const char *source, const char *target,
 int mountsys_umount(const char *target, int flags)
 {
 	return umount2(target, flags) < 0 ? -errno : 0;
+}
+
+struct umount_call {
+	const char *target;
+	int flags, rc;
+};
+
+/* The copy keeps the file system in use until the process has ended, and keeps nobody from
+ * seeing the mount itself busy. Without one this is an ordinary umount. */
+SPAWN_IN_CHILD static int umount_in_child(void *arg)
+{
+	struct umount_call *call = arg;
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+
+	if ((call->flags & UMOUNT_NOFOLLOW) != 0)
+		flags |= AT_SYMLINK_NOFOLLOW;
+	(void)syscall(SYS_open_tree, AT_FDCWD, call->target, flags);
+	call->rc = syscall(SYS_umount2, call->target, call->flags) < 0 ? -errno : 0;
+	return 0;
+}
+
+int mountsys_umount_apart(const char *target, int flags)
+{
+	struct umount_call call = { target, flags, 0 };
+	int rc = spawn_apart(umount_in_child, &call);
+
+	return rc < 0 ? mountsys_umount(target, flags) : call.rc;
 }
 
 int mountsys_clone_tree(int dirfd, const char *path, bool recursive)

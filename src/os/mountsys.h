@@ -18,6 +18,10 @@ MAY_BLOCK MUST_USE int mountsys_mount_from(const char *dir, const char *source,
 /* -EINVAL: nothing is mounted there. flags as of umount2(2). */
 MAY_BLOCK MUST_USE int mountsys_umount(const char *target, int flags);
 
+/* The same, but does not wait for what a file system does when it is used no more, such as to
+ * write all that is dirty: a process apart does (spawn_apart()). */
+MAY_BLOCK MUST_USE int mountsys_umount_apart(const char *target, int flags);
+
 /* A detached copy of the mount at path ("" and a descriptor: of that very mount), with what is
  * mounted below if "recursive". A descriptor or -errno. */
 MAY_BLOCK MUST_USE int mountsys_clone_tree(int dirfd, const char *path, bool recursive);

@@ -21,13 +21,9 @@
 #define CHILD_STACK  (64 * 1024)
 #define SIGSET_BYTES 8 /* the kernel's, not glibc's */
 
-/*
- * What runs in the child shares our memory, that of the sanitizers too: it must neither leave
- * marks of its frames there (which are never left), nor be taken for a fork, nor tell of calls
- * that concern the child's descriptors and signals only. Hence plain functions, glibc's own
- * name for clone(), and bare system calls.
- */
-#define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+/* What runs in the child shares our memory, that of the sanitizers too, and must not be taken
+ * for a fork by them: hence glibc's own name for clone(), and bare system calls. */
+#define IN_CHILD SPAWN_IN_CHILD
 int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 struct birth {
@@ -109,16 +105,14 @@ IN_CHILD static int child_main(void *arg)
 	_exit(127);
 }
 
-int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
+/* The child's pid when it is done with our memory, or -errno. */
+static pid_t clone_and_wait(int (*fn)(void *arg), void *arg, int *ret_pidfd)
 {
-	struct birth b = { .s = s, .parent = getpid() };
-	AUTO_CLOSE int pidfd = -1;
 	sigset_t all, before;
 	void *stack;
 	pid_t pid;
 	int saved;
 
-	assert(s->fd_count >= 3 && s->fd_count <= SPAWN_MAX_FDS);
 	stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
@@ -126,13 +120,24 @@ int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
 	/* A handler of ours must not run in the child, on memory that is ours. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	pid = __clone(child_main, (char *)stack + CHILD_STACK,
-			CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &b, &pidfd);
+	pid = __clone(fn, (char *)stack + CHILD_STACK,
+			CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, arg, ret_pidfd);
 	saved = errno;
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)munmap(stack, CHILD_STACK);
+	return pid < 0 ? -saved : pid;
+}
+
+int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
+{
+	struct birth b = { .s = s, .parent = getpid() };
+	AUTO_CLOSE int pidfd = -1;
+	pid_t pid;
+
+	assert(s->fd_count >= 3 && s->fd_count <= SPAWN_MAX_FDS);
+	pid = clone_and_wait(child_main, &b, &pidfd);
 	if (pid < 0)
-		return -saved;
+		return pid;
 	if (b.error != 0) {
 		(void)waitpid(pid, NULL, 0);
 		return -b.error;
@@ -141,6 +146,29 @@ int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
 	if (ret_pidfd != NULL)
 		*ret_pidfd = take_fd(&pidfd);
 	return 0;
+}
+
+struct errand {
+	int (*fn)(void *arg);
+	void *arg;
+};
+
+/* _exit() and not a return: glibc's clone() would do the same, but not say so. */
+IN_CHILD static int errand_main(void *arg)
+{
+	const struct errand *e = arg;
+
+	(void)e->fn(e->arg);
+	_exit(0);
+}
+
+int spawn_apart(int (*fn)(void *arg), void *arg)
+{
+	struct errand e = { fn, arg };
+	AUTO_CLOSE int pidfd = -1;
+	pid_t pid = clone_and_wait(errand_main, &e, &pidfd);
+
+	return pid < 0 ? pid : 0;
 }
 
 static int check_executable(const char *path)

@@ -30,6 +30,18 @@ struct spawn {
  * ret_pidfd may be NULL, and is close-on-exec. The child is the caller's to wait for. */
 MUST_USE int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd);
 
+/*
+ * Calls fn in a process of its own that shares our memory but has its own copies of our
+ * descriptors, and returns when it has. What fn leaves open is closed after that, while nobody
+ * waits. The process is our child and for whoever reaps any; it sends a SIGCHLD. fn is to be
+ * marked SPAWN_IN_CHILD and to make bare system calls only. 0, or -errno if there was no call.
+ */
+MUST_USE int spawn_apart(int (*fn)(void *arg), void *arg);
+
+/* What runs there must neither leave marks of its frames in the memory of the sanitizers (they
+ * are never left), nor tell of calls that concern the child's descriptors and signals only. */
+#define SPAWN_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+
 /* What execvp() would run: "name" itself if it has a slash, else the first executable file of
  * that name in "path" (colon-separated). -ENOENT, or -EACCES if only unusable ones were there.
  */

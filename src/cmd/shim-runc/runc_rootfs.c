@@ -46,5 +46,5 @@ int rootfs_unmount(const char *bundle, struct err *err)
 	AUTO_FREE char *target = xasprintf("%s/rootfs", bundle);
 	struct ctx at_once = { .deadline_ns = 1 };
 
-	return mount_undo_tree(target, 0, &at_once, err);
+	return mount_undo_tree(target, MOUNT_UNDO_APART, &at_once, err);
 }

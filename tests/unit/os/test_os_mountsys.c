@@ -2,6 +2,7 @@
 #include "unit/unit.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "base/mem.h"
 #include "os/mountsys.h"
@@ -82,6 +83,54 @@ static void owners_are_shifted_by_a_user_namespace(void **state)
 	assert_int_equal(umount2(target, MNT_DETACH), 0);
 }
 
+static int is_mounted(const char *path)
+{
+	struct statx st;
+
+	assert_int_equal(statx(AT_FDCWD, path, 0, STATX_TYPE, &st), 0);
+	return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+/* What the process apart has still to do ends with it, so whoever waits for that one finds
+ * nothing of the file system left. */
+static void an_umount_apart_leaves_its_end_to_a_child(void **state)
+{
+	AUTO_FREE char *base = xasprintf("%s/base", dir.path);
+	AUTO_FREE char *target = xasprintf("%s/merged", dir.path);
+	AUTO_FREE char *layers = xasprintf(
+			"lowerdir=%s/l,upperdir=%s/u,workdir=%s/w,index=off", base, base, base);
+	AUTO_FREE char *file = xasprintf("%s/file", target);
+	int busy;
+
+	if (!own_mounts(&dir))
+		skip();
+	assert_int_equal(mkdirat(dir.fd, "base", 0755), 0);
+	assert_int_equal(mkdirat(dir.fd, "merged", 0755), 0);
+	assert_int_equal(mount("base", base, "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdirat(dir.fd, "base/l", 0755), 0);
+	assert_int_equal(mkdirat(dir.fd, "base/u", 0755), 0);
+	assert_int_equal(mkdirat(dir.fd, "base/w", 0755), 0);
+	if (mount("overlay", target, "overlay", 0, layers) < 0)
+		skip();
+	busy = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(busy >= 0);
+	assert_int_equal(mountsys_umount_apart(target, 0), -EBUSY);
+	assert_int_equal(waitpid(-1, NULL, 0) > 0, 1);
+	assert_int_equal(is_mounted(target), 1);
+	assert_int_equal(close(busy), 0);
+	assert_int_equal(mountsys_umount_apart(target, 0), 0);
+	assert_int_equal(is_mounted(target), 0);
+	/* The directories can be used at once. */
+	assert_int_equal(mount("overlay", target, "overlay", 0, layers), 0);
+	assert_int_equal(waitpid(-1, NULL, 0) > 0, 1);
+	assert_int_equal(access(file, F_OK), 0);
+	assert_int_equal(mountsys_umount_apart(target, 0), 0);
+	assert_int_equal(waitpid(-1, NULL, 0) > 0, 1);
+	assert_int_equal(mountsys_umount_apart(target, 0), -EINVAL);
+	assert_int_equal(waitpid(-1, NULL, 0) > 0, 1);
+	assert_int_equal(mountsys_umount(base, 0), 0);
+}
+
 static void bad_maps_are_refused(void **state)
 {
 	assert_true(mountsys_make_userns("nonsense", "0 0 1") < 0);
@@ -94,6 +143,7 @@ int main(void)
 		T(errors_are_the_kernels),
 		T(a_mount_can_name_its_layers_relative_to_a_directory),
 		T(owners_are_shifted_by_a_user_namespace),
+		T(an_umount_apart_leaves_its_end_to_a_child),
 		T(bad_maps_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
