@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/ctx.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/fs.h"
@@ -83,20 +84,49 @@ void snap_dirs_settled(struct snap_dirs *d, uint64_t id)
 		}
 }
 
-static int try_make(struct snap_dirs *d, uint64_t id, mode_t mode)
+int snap_dirs_mkdir(const struct snap_dirs *d, const char *name, const struct dir_look *look,
+		bool *is_changed)
+{
+	struct stat st;
+
+	if (mkdirat(d->fd, name, look->mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if ((st.st_mode & 07777) != look->mode) {
+		*is_changed = true;
+		if (fchmodat(d->fd, name, look->mode, 0) < 0)
+			return -errno;
+	}
+	if (st.st_uid == look->uid && st.st_gid == look->gid)
+		return 0;
+	*is_changed = true;
+	return fchownat(d->fd, name, look->uid, look->gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno
+										    : 0;
+}
+
+bool snap_dirs_has(const struct snap_dirs *d, uint64_t id, const char *below)
 {
 	char name[SNAP_DIR_NAME];
+	struct stat st;
 
+	snap_dir_name(id, below, name);
+	return fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int try_make(struct snap_dirs *d, uint64_t id, mode_t mode, bool *is_changed)
+{
+	struct dir_look look = { mode, geteuid(), getegid() };
+	char name[SNAP_DIR_NAME];
+
+	if (snap_dirs_has(d, id, ""))
+		return -EEXIST;
 	snap_dir_name(id, "", name);
-	if (mkdirat(d->fd, name, mode) < 0)
-		return -errno;
-	if (fchmodat(d->fd, name, mode, 0) < 0) /* whatever the umask is */
-		return -errno;
-	return 0;
+	return snap_dirs_mkdir(d, name, &look, is_changed);
 }
 
 int snap_dirs_make(struct snap_dirs *d, struct snap_store *store, mode_t mode, uint64_t *ret_id,
-		struct err *err)
+		bool *is_changed, struct err *err)
 {
 	uint64_t id;
 	int rc;
@@ -105,7 +135,7 @@ int snap_dirs_make(struct snap_dirs *d, struct snap_store *store, mode_t mode, u
 		if (snap_store_new_id(store, &id, err) < 0)
 			return -1;
 		add_pending(d, id);
-		rc = try_make(d, id, mode);
+		rc = try_make(d, id, mode, is_changed);
 		if (rc == 0) {
 			*ret_id = id;
 			return 0;
@@ -115,6 +145,54 @@ int snap_dirs_make(struct snap_dirs *d, struct snap_store *store, mode_t mode, u
 			return err_sys(err, -rc, "make directory of snapshot in %s", d->root);
 	}
 	return err_set(err, ERR_INTERNAL, "no free snapshot id in %s", d->root);
+}
+
+struct restoring {
+	struct snap_store *store;
+	snap_dirs_restore restore;
+	void *driver;
+	struct ctx ctx;
+};
+
+static int restore_row(const struct restoring *r, uint64_t id, const struct snapshot_info *i,
+		struct err *err)
+{
+	struct snap_node parent AUTO_SNAP_NODE = { 0 };
+	bool has_parent = !str_is_empty(i->parent);
+
+	if (has_parent && snap_store_find(r->store, i->parent, &parent, NULL, NULL, err) < 0)
+		return -1;
+	return r->restore(r->driver, id, i, has_parent ? &parent : NULL, err);
+}
+
+static int restore_one(void *arg, uint64_t id, const struct snapshot_info *i, struct err *err)
+{
+	const struct restoring *r = arg;
+	AUTO_ERR struct err why = { 0 };
+	int rc;
+
+	if (i->kind == SNAPSHOT_COMMITTED)
+		return 0;
+	rc = restore_row(r, id, i, &why);
+	if (rc < 0)
+		log_warn(&r->ctx, "snapshot %s: restore its directory: %s (ignored)", i->name,
+				err_text(&why));
+	else if (rc > 0)
+		log_warn(&r->ctx,
+				"snapshot %s: its directory was not on disk yet when the "
+				"machine stopped: made anew, empty",
+				i->name);
+	return 0;
+}
+
+void snap_dirs_restore_all(struct snap_store *store, snap_dirs_restore restore, void *driver)
+{
+	struct restoring r = { store, restore, driver, { 0 } };
+	AUTO_ERR struct err err = { 0 };
+
+	if (snap_store_walk(store, NULL, restore_one, &r, &err) < 0)
+		log_warn(&r.ctx, "restore directories of snapshots: %s (ignored)",
+				err_text(&err));
 }
 
 int snap_dirs_sync(struct snap_dirs *d, uint64_t id, struct err *err)

@@ -129,6 +129,14 @@ static int check_count(const struct look *l, const char *name, const struct snap
 	return why == NULL ? 0 : damaged(l, name, err, why);
 }
 
+/* A power cut may take a directory that nobody wrote to; the driver makes it again. */
+static bool may_be_missing(const struct look *l, const struct snap_node *node)
+{
+	if (node->kind == SNAPSHOT_COMMITTED)
+		return false;
+	return node->kind == SNAPSHOT_VIEW || node->parent_count == 0 || !l->o->copies;
+}
+
 static int check_files(const struct look *l, const char *name, const struct snap_node *node,
 		const struct snapshot_usage *usage, struct err *err)
 {
@@ -139,6 +147,8 @@ static int check_files(const struct look *l, const char *name, const struct snap
 	if (fd >= 0)
 		return node->kind == SNAPSHOT_COMMITTED ? check_count(l, name, node, usage, err)
 							: 0;
+	if (fd == -ENOENT && may_be_missing(l, node))
+		return 0;
 	snap_dir_name(node->id, l->o->below, dir);
 	why = xasprintf("directory %s/snapshots/%s: %s", l->o->root, dir, errno_text(-fd));
 	return damaged(l, name, err, why);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct ctx;
@@ -15,6 +17,7 @@ struct snap_verify_options {
 	const char *name;  /* of the driver, for the findings */
 	const char *root;  /* where it keeps everything */
 	const char *below; /* what of a snapshot's directory has its files: "fs" or "" */
+	bool copies;	   /* an active snapshot begins as a copy of its parent */
 };
 
 /* Fails as snap_store_kv_open() does, and when the look itself does. */

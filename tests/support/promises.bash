@@ -40,17 +40,33 @@ add_blob() {
 # add_snapshot SNAPSHOTTER NAME [PARENT]
 add_snapshot() {
   c snapshots --snapshotter "$1" prepare "$2-key" ${3:+"$3"} >/dev/null
-  c snapshots --snapshotter "$1" mounts /x "$2-key" >"$D/mounts"
-  if grep -q -- '-t overlay' "$D/mounts"; then
-    sed 's/.*upperdir=\([^, ]*\).*/\1/' "$D/mounts"
-  else
-    awk '{print $4}' "$D/mounts"
-  fi >"$D/dir"
+  upper_of "$1" "$2-key" >"$D/dir"
   head -c 20000 /dev/zero | tr '\0' x >"$(cat "$D/dir")/padding.$2"
   echo "$2" >"$(cat "$D/dir")/file.$2"
   c snapshots --snapshotter "$1" commit "$2" "$2-key"
   c snapshots --snapshotter "$1" label "$2" containerd.io/gc.root=1 >/dev/null
   promise "$1 $2"
+}
+
+# add_active SNAPSHOTTER NAME [PARENT]: not committed, with a file that its user has synced.
+add_active() {
+  c snapshots --snapshotter "$1" prepare "$2" ${3:+"$3"} >/dev/null
+  c snapshots --snapshotter "$1" label "$2" containerd.io/gc.root=1 >/dev/null
+  promise "active-$1 $2"
+  upper_of "$1" "$2" >"$D/dir"
+  echo "$2" >"$(cat "$D/dir")/synced"
+  sync "$(cat "$D/dir")/synced"
+  promise "synced-$1 $2"
+}
+
+# The directory that a snapshot's user writes to.
+upper_of() {
+  c snapshots --snapshotter "$1" mounts /x "$2" >"$D/mounts" || return 1
+  if grep -q -- '-t overlay' "$D/mounts"; then
+    sed 's/.*upperdir=\([^, ]*\).*/\1/' "$D/mounts"
+  else
+    awk '{print $4}' "$D/mounts"
+  fi
 }
 
 # One round of everything, under names that end with the number.
@@ -68,6 +84,8 @@ promise_round() {
   promise "images example.com/i$n:1"
   add_snapshot native "n$n"
   add_snapshot native "m$n" "n$n"
+  add_active overlayfs "on$n" "base$n"
+  add_active native "free$n"
   c leases create --id "l$n" >/dev/null
   promise "leases l$n"
   c snapshots --snapshotter native prepare "gone$n" "m$n" >/dev/null
@@ -104,7 +122,7 @@ promise_image() {
 list() {
   case $1 in
     blob) c content ls -q ;;
-    overlayfs | native) c snapshots --snapshotter "$1" ls | awk 'NR > 1 {print $1}' ;;
+    overlayfs | native | active-* | synced-*) c snapshots --snapshotter "${1#*-}" ls | awk 'NR > 1 {print $1}' ;;
     unpacked) c images check --snapshotter overlayfs | awk '/complete/ && $NF == "true" {print $1}' ;;
     *) c "$1" ls -q ;;
   esac
@@ -125,10 +143,23 @@ check_snapshot() {
     [ "$(stat -c %s "$dir/padding.$2")" -eq 20000 ] && c snapshots --snapshotter "$1" rm check
 }
 
+# check_active SNAPSHOTTER NAME: its user can go on.
+check_active() {
+  local dir
+  dir=$(upper_of "$1" "$2") && : >"$dir/new" || return 1
+  ! grep -q workdir= "$D/mounts" || [ -d "$(dirname "$dir")/work" ]
+}
+
+check_synced() {
+  local dir
+  dir=$(upper_of "$1" "$2") && [ "$(cat "$dir/synced")" = "$2" ]
+}
+
 # check_promises FILE: prints what does not hold.
 check_promises() {
   local what name rest bad=0
-  for what in blob overlayfs native unpacked images containers namespaces leases; do
+  for what in blob overlayfs native active-overlayfs active-native synced-overlayfs synced-native unpacked images \
+    containers namespaces leases; do
     list $what >"$D/has.$what" || { echo "list $what failed"; bad=1; }
   done
   grep '^no ' "$1" | cut -d' ' -f2- >"$D/taken" || true
@@ -144,6 +175,8 @@ check_promises() {
     grep -qxF -- "$name" "$D/has.$what" || { echo "$what $name is lost"; bad=1; continue; }
     case $what in
       overlayfs | native) check_snapshot "$what" "$name" || { echo "$what $name has lost files"; bad=1; } ;;
+      active-*) check_active "${what#*-}" "$name" || { echo "$what $name cannot be used"; bad=1; } ;;
+      synced-*) check_synced "${what#*-}" "$name" || { echo "$what $name has lost a file"; bad=1; } ;;
     esac
   done <"$1"
   return $bad

@@ -50,11 +50,12 @@ static int make_native(const char *root, struct snap_store *own_store,
 
 static const struct driver {
 	const char *id, *below;
+	bool copies;
 	int (*make)(const char *root, struct snap_store *own_store,
 			struct snapshotter **ret_snapshotter, struct err *err);
 } drivers[] = {
-	{ "overlayfs", "fs", make_overlay },
-	{ "native", "", make_native },
+	{ "overlayfs", "fs", false, make_overlay },
+	{ "native", "", true, make_native },
 };
 
 struct verify {
@@ -136,7 +137,9 @@ static int verify_driver(struct verify *v, const struct driver *driver, struct e
 	AUTO_FREE char *uri = xasprintf(TYPE_SNAPSHOTTER ".%s", driver->id);
 	AUTO_FREE char *standard = xasprintf("%s/%s", v->d->root, uri);
 	const struct toml_value *section = NULL;
-	struct snap_verify_options options = { .name = driver->id, .below = driver->below };
+	struct snap_verify_options options = {
+		.name = driver->id, .below = driver->below, .copies = driver->copies
+	};
 	AUTO_FREE char *file = NULL;
 
 	if (config_section(v->d->config, uri, &section, err) < 0)

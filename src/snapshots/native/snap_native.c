@@ -56,13 +56,14 @@ static int copy_parent(struct snap_native *n, uint64_t parent, uint64_t id, stru
 	return 0;
 }
 
-/* One barrier for a whole tree; an empty directory needs less. */
-static int sync_dir(struct snap_native *n, uint64_t id, bool is_copy, struct err *err)
+/* One barrier for a whole tree. An empty directory is made again if it is lost. */
+static int sync_dir(struct snap_native *n, uint64_t id, bool is_copy, bool is_changed,
+		struct err *err)
 {
 	if (n->no_sync)
 		return 0;
 	if (!is_copy)
-		return snap_dirs_sync(&n->dirs, id, err);
+		return is_changed ? snap_dirs_sync(&n->dirs, id, err) : 0;
 	if (syncfs(n->dirs.fd) < 0)
 		return err_sys(err, errno, "sync %s/snapshots", n->dirs.root);
 	return 0;
@@ -70,13 +71,13 @@ static int sync_dir(struct snap_native *n, uint64_t id, bool is_copy, struct err
 
 static int record(struct snap_native *n, uint64_t id, enum snapshot_kind kind, const char *key,
 		const char *parent, const struct snap_node *above, const struct labels *labels,
-		struct mounts *ret_mounts, struct err *err)
+		bool is_changed, struct mounts *ret_mounts, struct err *err)
 {
 	bool is_copy = kind == SNAPSHOT_ACTIVE && !str_is_empty(parent);
 	struct snap_node node AUTO_SNAP_NODE = { 0 };
 
 	if ((is_copy && copy_parent(n, above->id, id, err) < 0) ||
-			sync_dir(n, id, is_copy, err) < 0)
+			sync_dir(n, id, is_copy, is_changed, err) < 0)
 		return -1;
 	if (snap_store_create(n->store, id, kind, key, parent, labels, &node, err) < 0)
 		return -1;
@@ -113,17 +114,37 @@ static int native_create(struct snapshotter *self, struct ctx *ctx, enum snapsho
 	struct snap_native *n = native_of(self);
 	struct snap_node above AUTO_SNAP_NODE = { 0 };
 	AUTO_ERR struct err ignored = { 0 };
+	bool is_changed = false;
 	uint64_t id;
 	int rc;
 
 	if (check_create(n, key, parent, &above, err) < 0 ||
-			snap_dirs_make(&n->dirs, n->store, 0755, &id, err) < 0)
+			snap_dirs_make(&n->dirs, n->store, 0755, &id, &is_changed, err) < 0)
 		return -1;
-	rc = record(n, id, kind, key, parent, &above, labels, ret_mounts, err);
+	rc = record(n, id, kind, key, parent, &above, labels, is_changed, ret_mounts, err);
 	if (rc < 0) /* what stays behind is garbage for cleanup */
 		IGNORE(snap_dirs_remove(&n->dirs, id, &ignored));
 	snap_dirs_settled(&n->dirs, id);
 	return rc;
+}
+
+/* After a power cut. A copy was synced: where one is missing, something else happened. */
+static int restore(void *driver, uint64_t id, const struct snapshot_info *i,
+		const struct snap_node *parent, struct err *err)
+{
+	struct dir_look look = { 0755, geteuid(), getegid() };
+	struct snap_native *n = driver;
+	char name[SNAP_DIR_NAME];
+	bool ignored = false;
+	int rc;
+
+	if ((i->kind == SNAPSHOT_ACTIVE && parent != NULL) || snap_dirs_has(&n->dirs, id, ""))
+		return 0;
+	snap_dir_name(id, "", name);
+	rc = snap_dirs_mkdir(&n->dirs, name, &look, &ignored);
+	if (rc < 0)
+		return err_sys(err, -rc, "make %s/snapshots/%s", n->dirs.root, name);
+	return 1;
 }
 
 static int native_mounts_of(struct snapshotter *self, struct ctx *ctx, const char *key,
@@ -279,6 +300,7 @@ int snap_native_new(const struct snap_native_options *options, struct snap_store
 		return -1;
 	}
 	n->store = own_store;
+	snap_dirs_restore_all(n->store, restore, n);
 	*ret_snapshotter = &n->base;
 	return 0;
 }

@@ -41,23 +41,6 @@ static struct snap_overlay *overlay_of(struct snapshotter *self)
 	return container_of(self, struct snap_overlay, base);
 }
 
-/* Owner and mode of the directory that becomes "/" in the container. */
-static int make_fs(struct snap_overlay *o, const char *name, uid_t uid, gid_t gid)
-{
-	if (mkdirat(o->dirs.fd, name, 0755) < 0 || fchmodat(o->dirs.fd, name, 0755, 0) < 0)
-		return -errno;
-	if (uid == geteuid() && gid == getegid())
-		return 0;
-	return fchownat(o->dirs.fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-}
-
-static int make_work(struct snap_overlay *o, const char *name)
-{
-	if (mkdirat(o->dirs.fd, name, 0711) < 0 || fchmodat(o->dirs.fd, name, 0711, 0) < 0)
-		return -errno;
-	return 0;
-}
-
 struct owner {
 	uint32_t uid, gid;
 };
@@ -84,21 +67,24 @@ static int find_owner(struct snap_overlay *o, const struct snap_node *parent,
 	return 0;
 }
 
-static int fill_dir(struct snap_overlay *o, uint64_t id, enum snapshot_kind kind,
-		const struct owner *owner, struct err *err)
+/* "fs" becomes "/" in the container. What is there stays. */
+static int make_below(struct snap_overlay *o, uint64_t id, enum snapshot_kind kind,
+		const struct owner *owner, bool *is_changed, struct err *err)
 {
+	struct dir_look fs_look = { 0755, owner->uid, owner->gid };
+	struct dir_look work_look = { 0711, geteuid(), getegid() };
 	char fs[SNAP_DIR_NAME], work[SNAP_DIR_NAME];
 	int rc;
 
 	snap_dir_name(id, "fs", fs);
 	snap_dir_name(id, "work", work);
-	rc = make_fs(o, fs, owner->uid, owner->gid);
+	rc = snap_dirs_mkdir(&o->dirs, fs, &fs_look, is_changed);
 	if (rc == 0 && kind == SNAPSHOT_ACTIVE)
-		rc = make_work(o, work);
+		rc = snap_dirs_mkdir(&o->dirs, work, &work_look, is_changed);
 	if (rc < 0)
 		return err_sys(err, -rc, "make snapshot directory %s/snapshots/%s",
 				o->dirs.root, fs);
-	return o->no_sync ? 0 : snap_dirs_sync(&o->dirs, id, err);
+	return 0;
 }
 
 /* Fails early what is going to fail anyway; the store checks again when it matters. */
@@ -120,11 +106,14 @@ static int find_parent(struct snap_overlay *o, const char *key, const char *pare
 
 static int record(struct snap_overlay *o, uint64_t id, enum snapshot_kind kind, const char *key,
 		const char *parent, const struct labels *labels, const struct owner *owner,
-		struct mounts *ret_mounts, struct err *err)
+		bool is_changed, struct mounts *ret_mounts, struct err *err)
 {
 	struct snap_node node AUTO_SNAP_NODE = { 0 };
 
-	if (fill_dir(o, id, kind, owner, err) < 0)
+	if (make_below(o, id, kind, owner, &is_changed, err) < 0)
+		return -1;
+	/* Else a power cut leaves it as it is, or takes it as a whole. */
+	if (is_changed && !o->no_sync && snap_dirs_sync(&o->dirs, id, err) < 0)
 		return -1;
 	if (snap_store_create(o->store, id, kind, key, parent, labels, &node, err) < 0)
 		return -1;
@@ -140,19 +129,43 @@ static int overlay_create(struct snapshotter *self, struct ctx *ctx, enum snapsh
 	struct snap_node above AUTO_SNAP_NODE = { 0 };
 	AUTO_ERR struct err ignored = { 0 };
 	struct owner owner;
+	bool is_changed = false;
 	uint64_t id;
 	int rc;
 
 	if (find_parent(o, key, parent, &above, err) < 0 ||
 			find_owner(o, str_is_empty(parent) ? NULL : &above, labels, &owner,
 					err) < 0 ||
-			snap_dirs_make(&o->dirs, o->store, 0700, &id, err) < 0)
+			snap_dirs_make(&o->dirs, o->store, 0700, &id, &is_changed, err) < 0)
 		return -1;
-	rc = record(o, id, kind, key, parent, labels, &owner, ret_mounts, err);
+	rc = record(o, id, kind, key, parent, labels, &owner, is_changed, ret_mounts, err);
 	if (rc < 0) /* what stays behind is garbage for cleanup */
 		IGNORE(snap_dirs_remove(&o->dirs, id, &ignored));
 	snap_dirs_settled(&o->dirs, id);
 	return rc;
+}
+
+/* After a power cut (docs/design/030-snapshot-records.md). */
+static int restore(void *driver, uint64_t id, const struct snapshot_info *i,
+		const struct snap_node *parent, struct err *err)
+{
+	struct dir_look look = { 0700, geteuid(), getegid() };
+	struct snap_overlay *o = driver;
+	char name[SNAP_DIR_NAME];
+	bool ignored = false;
+	struct owner owner;
+	int rc;
+
+	if (snap_dirs_has(&o->dirs, id, "fs") &&
+			(i->kind == SNAPSHOT_VIEW || snap_dirs_has(&o->dirs, id, "work")))
+		return 0;
+	if (find_owner(o, parent, &i->labels, &owner, err) < 0)
+		return -1;
+	snap_dir_name(id, "", name);
+	rc = snap_dirs_mkdir(&o->dirs, name, &look, &ignored);
+	if (rc < 0)
+		return err_sys(err, -rc, "make %s/snapshots/%s", o->dirs.root, name);
+	return make_below(o, id, i->kind, &owner, &ignored, err) < 0 ? -1 : 1;
 }
 
 static int overlay_mounts_of(struct snapshotter *self, struct ctx *ctx, const char *key,
@@ -422,6 +435,7 @@ int snap_overlay_new(const struct snap_overlay_options *options, struct snap_sto
 		return -1;
 	}
 	o->store = own_store;
+	snap_dirs_restore_all(o->store, restore, o);
 	*ret_snapshotter = &o->base;
 	return 0;
 }

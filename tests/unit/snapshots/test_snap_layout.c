@@ -90,11 +90,13 @@ static void cleanup_keeps_what_a_copy_in_progress_needs(void **state)
 	AUTO(snap_store_free) struct snap_store *store = snap_store_mem_new();
 	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
 	AUTO_ERR struct err err = { 0 };
+	bool is_changed = false;
 	struct snap_dirs dirs;
 	uint64_t id;
 
 	assert_ok(snap_dirs_open(&dirs, root, &err), &err);
-	assert_ok(snap_dirs_make(&dirs, store, 0755, &id, &err), &err);
+	assert_ok(snap_dirs_make(&dirs, store, 0755, &id, &is_changed, &err), &err);
+	assert_false(is_changed);
 	assert_int_equal(id, 1);
 	assert_int_equal(mkdirat(dirs.fd, "1.links", 0700), 0);
 	assert_int_equal(mkdirat(dirs.fd, "2.links", 0700), 0);
@@ -157,6 +159,135 @@ static void removed_directories_go_in_cleanup(void **state)
 	assert_false(is_there(dir.fd, "root/snapshots/new-123"));
 	assert_false(is_there(dir.fd, "root/snapshots/77"));
 	assert_false(is_there(dir.fd, "root/snapshots/2.links"));
+}
+
+/* --- what a power cut takes --- */
+
+typedef int (*open_driver)(const char *root, struct snap_store *own_store,
+		struct snapshotter **ret, struct err *err);
+
+static int open_overlay(const char *root, struct snap_store *own_store,
+		struct snapshotter **ret, struct err *err)
+{
+	struct snap_overlay_options options = { .root = root };
+
+	return snap_overlay_new(&options, own_store, ret, err);
+}
+
+static int open_native(const char *root, struct snap_store *own_store, struct snapshotter **ret,
+		struct err *err)
+{
+	struct snap_native_options options = { .root = root };
+
+	return snap_native_new(&options, own_store, ret, err);
+}
+
+static struct snapshotter *opened(open_driver open)
+{
+	AUTO_FREE char *root = xasprintf("%s/root", dir.path);
+	struct snap_store *store = NULL;
+	struct snapshotter *s = NULL;
+	AUTO_ERR struct err err = { 0 };
+
+	assert_ok(snap_store_kv_open(root, true, &store, &err), &err);
+	assert_ok(open(root, store, &s, &err), &err);
+	return s;
+}
+
+/* Ids: base 1, a shifted one without a parent 2, one on base 3, a view of base 4. */
+static void make_some(struct snapshotter *s)
+{
+	struct labels labels AUTO_LABELS = { 0 };
+	struct mounts m AUTO_MOUNTS = { 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	labels_set(&labels, "containerd.io/snapshot/uidmapping", "0:100000:65536");
+	prepare(s, "base-key", NULL, NULL);
+	assert_ok(snapshot_commit(s, &ctx, "base", "base-key", NULL, NULL, &err), &err);
+	prepare(s, "free", NULL, geteuid() == 0 ? &labels : NULL);
+	prepare(s, "top", "base", NULL);
+	assert_ok(snapshot_view(s, &ctx, "view", "base", NULL, &m, &err), &err);
+}
+
+static void lose(const char *name)
+{
+	AUTO_FREE char *path = xasprintf("root/snapshots/%s", name);
+
+	assert_int_equal(fs_remove_all(dir.fd, path), 0);
+}
+
+static void overlay_makes_lost_directories_again_as_they_were(void **state)
+{
+	struct snapshotter *s = opened(open_overlay);
+	mode_t old = umask(0077);
+	struct stat st;
+
+	make_some(s);
+	snapshotter_free(s);
+	lose("2");
+	lose("3/fs");
+	lose("4");
+	s = opened(open_overlay);
+	assert_int_equal(mode_of("root/snapshots/2"), 0700);
+	assert_int_equal(mode_of("root/snapshots/2/fs"), 0755);
+	assert_int_equal(mode_of("root/snapshots/2/work"), 0711);
+	assert_int_equal(mode_of("root/snapshots/3/fs"), 0755);
+	assert_int_equal(mode_of("root/snapshots/4/fs"), 0755);
+	assert_int_equal(mode_of("root/snapshots/4/work"), -1);
+	assert_int_equal(fstatat(dir.fd, "root/snapshots/2/fs", &st, 0), 0);
+	assert_int_equal(st.st_uid, geteuid() == 0 ? 100000 : geteuid());
+	snapshotter_free(s);
+	umask(old);
+}
+
+static void what_a_container_changed_stays(void **state)
+{
+	struct snapshotter *s = opened(open_overlay);
+
+	make_some(s);
+	snapshotter_free(s);
+	assert_int_equal(fchmodat(dir.fd, "root/snapshots/3/fs", 0700, 0), 0);
+	put_file(dir.fd, "root/snapshots/3/fs/file", "");
+	lose("3/work");
+	s = opened(open_overlay);
+	assert_int_equal(mode_of("root/snapshots/3/fs"), 0700);
+	assert_true(is_there(dir.fd, "root/snapshots/3/fs/file"));
+	assert_int_equal(mode_of("root/snapshots/3/work"), 0711);
+	snapshotter_free(s);
+}
+
+static void committed_ones_are_not_made_again(void **state)
+{
+	static const open_driver drivers[] = { open_overlay, open_native };
+
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+		struct snapshotter *s = opened(drivers[i]);
+
+		make_some(s);
+		snapshotter_free(s);
+		lose("1");
+		s = opened(drivers[i]);
+		assert_false(is_there(dir.fd, "root/snapshots/1"));
+		snapshotter_free(s);
+		assert_int_equal(fs_remove_all(dir.fd, "root"), 0);
+	}
+}
+
+/* A copy of a parent was synced: an empty directory would not be what it was. */
+static void native_makes_only_empty_ones_again(void **state)
+{
+	struct snapshotter *s = opened(open_native);
+
+	make_some(s);
+	snapshotter_free(s);
+	lose("2");
+	lose("3");
+	lose("4");
+	s = opened(open_native);
+	assert_int_equal(mode_of("root/snapshots/2"), 0755);
+	assert_false(is_there(dir.fd, "root/snapshots/3"));
+	assert_int_equal(mode_of("root/snapshots/4"), 0755);
+	snapshotter_free(s);
 }
 
 /* A store that cleans up at the worst moment: the directory is made, the record is not. */
@@ -368,6 +499,10 @@ int main(void)
 		T(cleanup_keeps_what_a_copy_in_progress_needs),
 		T(cleanup_takes_the_links_of_a_copy_that_was_cut_off),
 		T(removal_is_at_once_if_so_configured),
+		T(overlay_makes_lost_directories_again_as_they_were),
+		T(what_a_container_changed_stays),
+		T(committed_ones_are_not_made_again),
+		T(native_makes_only_empty_ones_again),
 		T(a_failed_prepare_leaves_no_directory),
 		T(a_directory_in_the_way_is_passed_by),
 		T(shifted_snapshots_belong_to_the_containers_root),

@@ -61,7 +61,7 @@ static int teardown(void **state)
 
 static void verify(void)
 {
-	struct snap_verify_options options = { "overlayfs", root, "fs" };
+	struct snap_verify_options options = { "overlayfs", root, "fs", false };
 	AUTO_ERR struct err err = { 0 };
 
 	assert_ok(snap_verify(&options, &ctx, &found.sink, &err), &err);
@@ -101,16 +101,34 @@ static void good_ones_have_nothing_to_name(void **state)
 
 static void missing_directories_are_named_one_by_one(void **state)
 {
-	AUTO_FREE char *want = xasprintf("damaged snapshot overlayfs/active: directory "
-					 "%s/snapshots/4/fs: no such file or directory\n"
+	AUTO_FREE char *want = xasprintf("damaged snapshot overlayfs/base: directory "
+					 "%s/snapshots/1/fs: no such file or directory\n"
 					 "damaged snapshot overlayfs/middle: directory "
 					 "%s/snapshots/2/fs: no such file or directory\n",
 			root, root);
 
 	assert_int_equal(fs_remove_all(dir.fd, "root/snapshots/2"), 0);
-	assert_int_equal(fs_remove_all(dir.fd, "root/snapshots/4/fs"), 0);
+	assert_int_equal(fs_remove_all(dir.fd, "root/snapshots/1/fs"), 0);
 	verify();
 	assert_findings(&found, want);
+}
+
+static void what_the_daemon_makes_again_is_no_damage(void **state)
+{
+	assert_int_equal(fs_remove_all(dir.fd, "root/snapshots/4"), 0);
+	verify();
+	assert_findings(&found, "");
+}
+
+static void a_lost_copy_is_damage(void **state)
+{
+	struct snap_verify_options options = { "overlayfs", root, "fs", true };
+	AUTO_ERR struct err err = { 0 };
+
+	assert_int_equal(fs_remove_all(dir.fd, "root/snapshots/4"), 0);
+	assert_ok(snap_verify(&options, &ctx, &found.sink, &err), &err);
+	assert_non_null(strstr(
+			found.lines.data, "damaged snapshot overlayfs/active: directory"));
 }
 
 static void a_link_is_no_directory(void **state)
@@ -166,7 +184,7 @@ static void a_record_that_cannot_be_read_is_named(void **state)
 
 static void a_newer_file_is_refused(void **state)
 {
-	struct snap_verify_options options = { "overlayfs", root, "fs" };
+	struct snap_verify_options options = { "overlayfs", root, "fs", false };
 	AUTO_FREE char *path = xasprintf("%s/metadata.mdb", root);
 	struct kv_options newer = { NULL, 1, true, 0 };
 	AUTO_ERR struct err err = { 0 };
@@ -184,6 +202,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(good_ones_have_nothing_to_name),
 		T(missing_directories_are_named_one_by_one),
+		T(what_the_daemon_makes_again_is_no_damage),
+		T(a_lost_copy_is_damage),
 		T(a_link_is_no_directory),
 		T(files_that_came_or_went_after_the_commit_are_noticed),
 		T(a_missing_parent_is_named_by_who_stands_on_it),
