@@ -174,6 +174,12 @@ int logger_stderr(const struct logger *lg)
 	return lg->err;
 }
 
+void logger_release(struct logger *lg)
+{
+	close_fd(&lg->out);
+	close_fd(&lg->err);
+}
+
 static void on_impatient(void *arg)
 {
 	struct logger *lg = arg;

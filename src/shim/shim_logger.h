@@ -32,6 +32,9 @@ MUST_USE int logger_start(struct loop *l, struct reaper *r, const struct logger_
 int logger_stdout(const struct logger *lg);
 int logger_stderr(const struct logger *lg);
 
+/* Closes those two before the end: copies of them are what the program reads from now on. */
+void logger_release(struct logger *lg);
+
 /* Closes the pipes; the program may finish what it has read, asked to end after that if
  * "terminate". "ended" comes once, maybe at once; the logger is gone then. Also ends one that
  * never got ready. */

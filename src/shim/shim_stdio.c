@@ -209,8 +209,10 @@ static int take_logger_ends(struct stdio *io, struct err *err)
 	*out = fcntl(logger_stdout(io->logger), F_DUPFD_CLOEXEC, 3);
 	if (*out < 0)
 		return err_sys(err, errno, "dup");
-	if (io->terminal)
+	if (io->terminal) {
+		logger_release(io->logger);
 		return 0;
+	}
 	io->child[ERR] = fcntl(logger_stderr(io->logger), F_DUPFD_CLOEXEC, 3);
 	return io->child[ERR] < 0 ? err_sys(err, errno, "dup") : 0;
 }
@@ -226,6 +228,8 @@ static void on_logger_ready(void *arg, const struct err *failure)
 		IGNORE(take_logger_ends(io, &err)); /* said by err */
 	if (err.kind != ERR_NONE && !io->terminal)
 		(void)fail_create(&err);
+	else if (err.kind != ERR_NONE)
+		(void)err_wrap(&err, "failed to start console copy");
 	io->opened(io->opened_arg, err.kind == ERR_NONE ? NULL : &err);
 }
 

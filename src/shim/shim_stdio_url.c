@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -51,8 +52,14 @@ static int parse_scheme(const char *text, size_t size, enum stdio_kind *ret, str
 	} known[] = { { "fifo", STDIO_FIFO }, { "file", STDIO_FILE },
 		{ "binary", STDIO_BINARY }, { "binary-v2", STDIO_BINARY_STRICT } };
 
+	if (size == 0)
+		return err_plain(err, ERR_UNKNOWN,
+				"unable to parse stdout uri: parse \"%s\": missing protocol "
+				"scheme",
+				text);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (strlen(known[i].name) == size && memcmp(known[i].name, text, size) == 0) {
+		if (strlen(known[i].name) == size &&
+				strncasecmp(known[i].name, text, size) == 0) {
 			*ret = known[i].kind;
 			return 0;
 		}
@@ -85,6 +92,7 @@ static int parse_query(const char *text, char ***args)
 int stdio_url_parse(const char *text, struct stdio_url *ret, struct err *err)
 {
 	const char *colon = strstr(text, "://");
+	AUTO_FREE char *host = NULL;
 	const char *path;
 
 	*ret = (struct stdio_url){ .kind = STDIO_FIFO };
@@ -98,13 +106,17 @@ int stdio_url_parse(const char *text, struct stdio_url *ret, struct err *err)
 	if (parse_scheme(text, (size_t)(colon - text), &ret->kind, err) < 0)
 		return -1;
 	path = colon + 3;
-	path += strcspn(path, "/?#"); /* a host means nothing here */
+	host = unescape(path, strcspn(path, "/?#"),
+			false); /* means nothing, but is looked at */
+	path += strcspn(path, "/?#");
 	ret->path = unescape(path, strcspn(path, "?#"), false);
 	path += strcspn(path, "?#");
-	if (ret->path != NULL && (*path != '?' || parse_query(path + 1, &ret->args) == 0))
+	if (host != NULL && ret->path != NULL &&
+			(*path != '?' || parse_query(path + 1, &ret->args) == 0))
 		return 0;
 	stdio_url_done(ret);
-	return err_plain(err, ERR_UNKNOWN, "unable to parse stdout uri: invalid URL escape");
+	return err_plain(err, ERR_UNKNOWN,
+			"unable to parse stdout uri: parse \"%s\": invalid URL escape", text);
 }
 
 void stdio_url_done(struct stdio_url *u)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct fixture {
 	struct stdio_env env;
 	struct tempdir dir;
 	struct stdio *io;
+	bool terminal;
 	int opened;
 	char error[256];
 	bool closed, drained;
@@ -55,7 +57,9 @@ static void on_opened(void *arg, const struct err *err)
 
 static void open_io(struct fixture *f, const char *in, const char *out, const char *err)
 {
-	struct stdio_names names = { .in = in, .out = out, .err = err, .id = "c1" };
+	struct stdio_names names = {
+		.in = in, .out = out, .err = err, .id = "c1", .terminal = f->terminal
+	};
 
 	f->io = stdio_new(&f->env);
 	stdio_open(f->io, &names, on_opened, f);
@@ -218,6 +222,36 @@ static void a_logging_program_gets_what_it_was_promised(void **state)
 	end(&f);
 }
 
+static void a_terminals_logging_program_ends_with_the_terminal(void **state)
+{
+	struct fixture f;
+	AUTO_FREE char *script = NULL;
+	AUTO_FREE char *url = NULL;
+	AUTO_CLOSE int said = -1;
+	int own, child;
+
+	make(&f);
+	script = path_in(&f, "logger");
+	put_file(f.dir.fd, "logger",
+			"#!/bin/sh\nexec 5>&-\ncat <&3 >\"$2\"\ncat <&4 >>\"$2\"\n"
+			"mv \"$2\" \"$2\".whole\n");
+	assert_int_equal(chmod(script, 0755), 0);
+	url = xasprintf("binary://%s?to=%s/log", script, f.dir.path);
+	f.terminal = true;
+	open_io(&f, "", url, "");
+	assert_string_equal(f.error, "");
+	assert_int_equal(openpty(&own, &child, NULL, NULL, NULL), 0);
+	assert_int_equal(stdio_attach_console(f.io, own), 0);
+	assert_int_equal(write(child, "line\n", 5), 5);
+	close_fd(&child);
+	stdio_process_ended(f.io);
+	/* Nothing but the program's end tells. */
+	for (int i = 0; i < 500 && faccessat(f.dir.fd, "log.whole", F_OK, 0) < 0; i++)
+		loop_run_once(f.loop, 10);
+	assert_int_equal(faccessat(f.dir.fd, "log.whole", F_OK, 0), 0);
+	end(&f);
+}
+
 static void a_strict_logging_program_must_say_that_it_is_ready(void **state)
 {
 	struct fixture f;
@@ -225,6 +259,13 @@ static void a_strict_logging_program_must_say_that_it_is_ready(void **state)
 	make(&f);
 	open_io(&f, "", "binary-v2:///bin/true", "");
 	assert_string_equal(f.error, "failed to create init process I/O: logging binary did "
+				     "not call ready (it may have crashed or "
+				     "exited prematurely)");
+	end(&f);
+	make(&f);
+	f.terminal = true;
+	open_io(&f, "", "binary-v2:///bin/true", "");
+	assert_string_equal(f.error, "failed to start console copy: logging binary did "
 				     "not call ready (it may have crashed or "
 				     "exited prematurely)");
 	end(&f);
@@ -287,6 +328,15 @@ static void urls_are_taken_apart(void **state)
 	assert_string_equal(u.args[3], "e");
 	assert_string_equal(u.args[4], "");
 	stdio_url_done(&u);
+	assert_ok(stdio_url_parse("FILE:///a", &u, &err), &err);
+	assert_int_equal(u.kind, STDIO_FILE);
+	stdio_url_done(&u);
+	assert_int_equal(stdio_url_parse("://x", &u, &err), -1);
+	assert_string_equal(err_text(&err), "unable to parse stdout uri: parse \"://x\": "
+					    "missing protocol scheme");
+	err_clear(&err);
+	assert_int_equal(stdio_url_parse("file://%zz/a", &u, &err), -1); /* in the host, too */
+	err_clear(&err);
 	assert_int_equal(stdio_url_parse("file:///a%00b", &u, &err), -1); /* hides the end */
 	err_clear(&err);
 	assert_int_equal(stdio_url_parse("file:///a%4", &u, &err), -1);
@@ -302,6 +352,7 @@ int main(void)
 		TEST(input_ends_only_when_we_close_it_too),
 		TEST(a_file_takes_both_streams_in_order),
 		TEST(a_logging_program_gets_what_it_was_promised),
+		TEST(a_terminals_logging_program_ends_with_the_terminal),
 		TEST(a_strict_logging_program_must_say_that_it_is_ready),
 		TEST(names_that_are_no_streams_are_refused),
 		TEST(urls_are_taken_apart),
