@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -11,20 +12,27 @@ struct row {
 	const char *name;
 	bool is_switch;
 	size_t at;
+	const char *text; /* none: not told */
 };
 
 static const struct row rows[] = {
-	{ "debug", true, offsetof(struct shim_flags, debug) },
-	{ "v", true, offsetof(struct shim_flags, version) },
-	{ "version", true, offsetof(struct shim_flags, version) },
-	{ "info", true, offsetof(struct shim_flags, info) },
-	{ "namespace", false, offsetof(struct shim_flags, ns) },
-	{ "id", false, offsetof(struct shim_flags, id) },
-	{ "socket", false, offsetof(struct shim_flags, socket) },
-	{ "debug-socket", false, offsetof(struct shim_flags, debug_socket) },
-	{ "bundle", false, offsetof(struct shim_flags, bundle) },
-	{ "address", false, offsetof(struct shim_flags, address) },
-	{ "publish-binary", false, offsetof(struct shim_flags, publish_binary) },
+	{ "address", false, offsetof(struct shim_flags, address),
+			"the daemon's gRPC socket, and the name that sockets are made from" },
+	{ "bundle", false, offsetof(struct shim_flags, bundle), "the container's directory" },
+	{ "debug", true, offsetof(struct shim_flags, debug), "write more to the log" },
+	{ "debug-socket", false, offsetof(struct shim_flags, debug_socket),
+			"where to tell what goes on" },
+	{ "h", true, offsetof(struct shim_flags, help), NULL },
+	{ "help", true, offsetof(struct shim_flags, help), NULL },
+	{ "id", false, offsetof(struct shim_flags, id), "the container" },
+	{ "info", true, offsetof(struct shim_flags, info),
+			"print what the runtime can do, as a RuntimeInfo message" },
+	{ "namespace", false, offsetof(struct shim_flags, ns), "the container's namespace" },
+	{ "publish-binary", false, offsetof(struct shim_flags, publish_binary),
+			"the daemon's program (not needed)" },
+	{ "socket", false, offsetof(struct shim_flags, socket), "where to listen" },
+	{ "v", true, offsetof(struct shim_flags, version), "print the version" },
+	{ "version", true, offsetof(struct shim_flags, version), "print the version" },
 };
 
 static const struct row *find_row(const char *name, size_t size)
@@ -106,4 +114,12 @@ int shim_flags_parse(int argc, char *const *argv, struct shim_flags *ret, struct
 	if (at < argc)
 		ret->action = argv[at];
 	return 0;
+}
+
+void shim_flags_describe(struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].text != NULL)
+			buf_addf(out, "  -%s%s\n    \t%s\n", rows[i].name,
+					rows[i].is_switch ? "" : " string", rows[i].text);
 }

@@ -15,11 +15,11 @@
 #include "cmd/shim-runc/runc_actions.h"
 #include "shim/shim_flags.h"
 
-int action_fail(const char *program, const struct err *err)
+int action_fail(const struct err *err)
 {
 	AUTO_BUF struct buf line = { .limit = SIZE_MAX };
 
-	buf_addf(&line, "%s: %s", program, err_text(err));
+	buf_addf(&line, RUNC_SHIM_NAME ": %s", err_text(err));
 	IGNORE(io_write_all(STDERR_FILENO, line.data, line.size)); /* nobody else to tell */
 	return 1;
 }
@@ -30,6 +30,15 @@ static int print_version(const char *program)
 
 	buf_addf(&text, "%s:\n  Version:  %s\n  Revision: \n\n", program, CTRD_VERSION);
 	return io_write_all(STDOUT_FILENO, text.data, text.size) < 0 ? 1 : 0;
+}
+
+static int print_usage(const char *argv0)
+{
+	AUTO_BUF struct buf text = { .limit = SIZE_MAX };
+
+	buf_addf(&text, "Usage of %s:\n", argv0);
+	shim_flags_describe(&text);
+	return io_write_all(STDERR_FILENO, text.data, text.size) < 0 ? 1 : 0;
 }
 
 /* The loop reads these; the short actions are not to be interrupted half way. */
@@ -47,23 +56,21 @@ static void set_signals(void)
 	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
-static int run(const char *program, const struct shim_flags *flags)
+static int run(const struct shim_flags *flags)
 {
 	AUTO_ERR struct err err = { 0 };
 
-	if (flags->version)
-		return print_version(program);
 	if (flags->info)
-		return action_info(program, flags);
+		return action_info(flags);
 	if (flags->ns[0] == '\0') {
 		(void)err_plain(&err, ERR_INVALID, "shim namespace cannot be empty");
-		return action_fail(program, &err);
+		return action_fail(&err);
 	}
 	if (str_eq(flags->action, "start"))
-		return action_start(program, flags);
+		return action_start(flags);
 	if (str_eq(flags->action, "delete"))
-		return action_delete(program, flags);
-	return action_serve(program, flags);
+		return action_delete(flags);
+	return action_serve(flags);
 }
 
 int main(int argc, char **argv)
@@ -80,5 +87,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_setup(STDERR_FILENO, flags.debug ? LOG_DEBUG : LOG_INFO, false);
-	return run(slash == NULL ? str_or(argv[0], "shim") : slash + 1, &flags);
+	if (flags.help)
+		return print_usage(argv[0]);
+	if (flags.version)
+		return print_version(slash == NULL ? str_or(argv[0], "shim") : slash + 1);
+	return run(&flags);
 }

@@ -5,13 +5,13 @@
 
 struct shim_flags;
 
-int action_start(const char *program, const struct shim_flags *flags);
-int action_delete(const char *program, const struct shim_flags *flags);
-int action_info(const char *program, const struct shim_flags *flags);
-int action_serve(const char *program, const struct shim_flags *flags);
+int action_start(const struct shim_flags *flags);
+int action_delete(const struct shim_flags *flags);
+int action_info(const struct shim_flags *flags);
+int action_serve(const struct shim_flags *flags);
 
 struct err;
-/* "<name>: <why>", as daemons print it. Returns 1. */
-int action_fail(const char *program, const struct err *err);
+/* "io.containerd.runc.v2: <why>", as daemons print it. Returns 1. */
+int action_fail(const struct err *err);
 
 #define RUNC_SHIM_NAME "io.containerd.runc.v2"

@@ -136,8 +136,8 @@ static void init_checkpoint(struct op *op)
 	AUTO_ERR struct err err = { 0 };
 	Runc__CheckpointOptions *o;
 
-	if (proc_check_init(op->p->state, PROC_OP_CHECKPOINT, &err) < 0 ||
-			decode_options(r->options, call_arena(op->call), &o, &err) < 0)
+	if (decode_options(r->options, call_arena(op->call), &o, &err) < 0 ||
+			proc_check_init(op->p->state, PROC_OP_CHECKPOINT, &err) < 0)
 		op_fail(op, &err);
 	else
 		op_run(op, checkpoint_argv(op, o), op_captured, checkpointed);

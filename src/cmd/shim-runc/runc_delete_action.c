@@ -169,9 +169,9 @@ static int delete_all(const struct shim_flags *flags, struct err *err)
 	return answer(bundle, err);
 }
 
-int action_delete(const char *program, const struct shim_flags *flags)
+int action_delete(const struct shim_flags *flags)
 {
 	AUTO_ERR struct err err = { 0 };
 
-	return delete_all(flags, &err) < 0 ? action_fail(program, &err) : 0;
+	return delete_all(flags, &err) < 0 ? action_fail(&err) : 0;
 }

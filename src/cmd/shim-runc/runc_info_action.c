@@ -97,7 +97,7 @@ static int write_info(const struct shim_bootstrap *boot, struct features *f, str
 	return rc < 0 ? err_sys(err, -rc, "write the answer") : 0;
 }
 
-int action_info(const char *program, const struct shim_flags *flags)
+int action_info(const struct shim_flags *flags)
 {
 	AUTO_RUNC_OPTIONS struct runc_options options = { 0 };
 	AUTO_BUF struct buf input = { .limit = SHIM_MAX_STDIN };
@@ -117,5 +117,5 @@ int action_info(const char *program, const struct shim_flags *flags)
 			ask_features(runc_options_binary(&options), &f, &err) == 0)
 		IGNORE(write_info(&boot, &f, &err)); /* said by err */
 	buf_done(&f.json);
-	return err.kind == ERR_NONE ? 0 : action_fail(program, &err);
+	return err.kind == ERR_NONE ? 0 : action_fail(&err);
 }

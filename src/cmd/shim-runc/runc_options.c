@@ -105,11 +105,17 @@ void runc_options_to_json(const struct runc_options *o, struct buf *out)
 	json_out_end(&j);
 }
 
-static char *get_copy(const struct json *j, const char *key)
+/* A root that cannot be read must not be taken for the default one. */
+static int get_copy(const struct json *j, const char *key, char **to, struct err *err)
 {
-	const char *text = json_get_text(j, key);
+	const struct json *value = json_get(j, key);
 
-	return str_is_empty(text) ? NULL : xstrdup(text);
+	if (value == NULL || json_is(value, JSON_KIND_NULL))
+		return 0;
+	if (!json_is(value, JSON_KIND_TEXT))
+		return err_set(err, ERR_INVALID, "runtime options: %s is no text", key);
+	*to = copy_text(json_text(value));
+	return 0;
 }
 
 int runc_options_from_json(
@@ -124,13 +130,14 @@ int runc_options_from_json(
 	out->systemd_cgroup = json_bool(json_get(j, "systemd_cgroup"));
 	(void)json_u32(json_get(j, "io_uid"), &out->io_uid);
 	(void)json_u32(json_get(j, "io_gid"), &out->io_gid);
-	out->shim_cgroup = get_copy(j, "shim_cgroup");
-	out->binary_name = get_copy(j, "binary_name");
-	out->root = get_copy(j, "root");
-	out->criu_image_path = get_copy(j, "criu_image_path");
-	out->criu_work_path = get_copy(j, "criu_work_path");
-	out->task_api_address = get_copy(j, "task_api_address");
 	(void)json_u32(json_get(j, "task_api_version"), &out->task_api_version);
+	if (get_copy(j, "shim_cgroup", &out->shim_cgroup, err) < 0 ||
+			get_copy(j, "binary_name", &out->binary_name, err) < 0 ||
+			get_copy(j, "root", &out->root, err) < 0 ||
+			get_copy(j, "criu_image_path", &out->criu_image_path, err) < 0 ||
+			get_copy(j, "criu_work_path", &out->criu_work_path, err) < 0 ||
+			get_copy(j, "task_api_address", &out->task_api_address, err) < 0)
+		return -1;
 	return 0;
 }
 

@@ -198,7 +198,7 @@ static void close_shim(struct server *s)
 	free(s->debug_path);
 }
 
-int action_serve(const char *program, const struct shim_flags *flags)
+int action_serve(const struct shim_flags *flags)
 {
 	struct server s = { 0 };
 	AUTO_ERR struct err err = { 0 };
@@ -206,11 +206,11 @@ int action_serve(const char *program, const struct shim_flags *flags)
 
 	if (rc < 0) {
 		(void)err_sys(&err, -rc, "subreaper");
-		return action_fail(program, &err);
+		return action_fail(&err);
 	}
 	open_log(flags);
 	open_shim(&s, flags);
-	rc = serve(&s, flags, &err) < 0 ? action_fail(program, &err) : 0;
+	rc = serve(&s, flags, &err) < 0 ? action_fail(&err) : 0;
 	/* With containers left, operations on them may be under way: they end with the process.
 	 */
 	if (s.shim.containers.count == 0)

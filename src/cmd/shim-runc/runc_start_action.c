@@ -274,7 +274,7 @@ static int start_all(struct start *s, struct arena *arena, struct err *err)
 	return answer(s, err);
 }
 
-int action_start(const char *program, const struct shim_flags *flags)
+int action_start(const struct shim_flags *flags)
 {
 	struct start s = { .flags = flags, .fd = -1, .debug_fd = -1, .parent = getppid() };
 	AUTO_ARENA struct arena arena = { 0 };
@@ -284,7 +284,7 @@ int action_start(const char *program, const struct shim_flags *flags)
 	s.bundle = getcwd(NULL, 0);
 	if (s.bundle == NULL) {
 		(void)err_sys(&err, errno, "getwd");
-		return action_fail(program, &err);
+		return action_fail(&err);
 	}
 	arena_init(&arena, (size_t)4 * SHIM_MAX_STDIN);
 	rc = start_all(&s, &arena, &err);
@@ -294,5 +294,5 @@ int action_start(const char *program, const struct shim_flags *flags)
 	runc_options_done(&s.options);
 	close_fd(&s.fd);
 	close_fd(&s.debug_fd);
-	return rc < 0 ? action_fail(program, &err) : 0;
+	return rc < 0 ? action_fail(&err) : 0;
 }

@@ -67,12 +67,26 @@ static void options_of_another_type_are_refused(void **state)
 			-1);
 }
 
+static void a_member_of_another_type_is_no_default(void **state)
+{
+	static const char wrong[] = "{\"root\":5}", none[] = "{\"root\":null,\"more\":5}";
+	AUTO_RUNC_OPTIONS struct runc_options o = { 0 };
+	AUTO_ERR struct err err = { 0 };
+
+	assert_fails(runc_options_from_json(wrong, sizeof(wrong) - 1, &o, &err), &err,
+			ERR_INVALID);
+	err_clear(&err);
+	assert_ok(runc_options_from_json(none, sizeof(none) - 1, &o, &err), &err);
+	assert_null(o.root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(absent_or_empty_options_are_the_defaults),
 		TEST(options_survive_the_way_through_the_file),
 		TEST(options_of_another_type_are_refused),
+		TEST(a_member_of_another_type_is_no_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
