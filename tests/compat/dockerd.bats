@@ -72,7 +72,7 @@ teardown() {
 }
 
 @test "run -it has a terminal of the caller's size" {
-  run script -qec "stty rows 33 cols 77; timeout --foreground -k 5 60 docker run --rm -it bb sh -c 'tty; sleep 0.3; stty size; exit 5'" /dev/null
+  run script -qec "stty rows 33 cols 77; timeout --foreground -k 5 60 docker run --rm -it bb sh -c 'tty; until [ \"\$(stty size)\" = \"33 77\" ]; do sleep 0.1; done; stty size; exit 5'" /dev/null
   [ "$status" -eq 5 ]
   [[ "$output" == *"/dev/pts/0"* ]]
   [[ "$output" == *"33 77"* ]]

@@ -51,7 +51,7 @@ teardown() {
 
 @test "a terminal, with its size" {
   for RUNTIME in $SHIMS; do
-    run script -qec "stty rows 31 cols 72; timeout --foreground -k 5 20 '$CTR' run --rm -t --runtime '$RUNTIME' --rootfs '$D/rootfs' t3 /bin/sh -c 'sleep 0.3; stty size'" /dev/null
+    run script -qec "stty rows 31 cols 72; timeout --foreground -k 5 20 '$CTR' run --rm -t --runtime '$RUNTIME' --rootfs '$D/rootfs' t3 /bin/sh -c 'until [ \"\$(stty size)\" = \"31 72\" ]; do sleep 0.1; done; stty size'" /dev/null
     [[ "$output" == *"31 72"* ]]
   done
 }

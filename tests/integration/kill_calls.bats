@@ -16,7 +16,7 @@ setup() {
   daemon_setup
   mkdir "$D/root"
   mount -t tmpfs tmpfs "$D/root"
-  daemon_config
+  GC_SHARE=0.02 daemon_config # what nobody deletes is to be collected
   daemon_start
   make_image "$D/busybox.tar"
   "$CTR" -n life images import "$D/busybox.tar"
