@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stages follow each other on the loop; what blocks is done by a thread that ends by posting
- * "back". Whatever fails before the heir is told to serve ends in give_up(): the heir is
- * killed, and everything that was held goes on.
+ * Stages follow each other on the loop; what blocks is done by a thread, which then posts
+ * "back". It is started before anything is held back: what was begun can be taken back, also
+ * where no thread can be started any more. Whatever fails before the heir is told to serve ends
+ * in give_up(): the heir is killed, and everything that was held goes on.
  */
 #include "cmd/containerd/takeover.h"
 
@@ -23,6 +24,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/mutex.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "cmd/containerd/daemon.h"
@@ -72,9 +74,14 @@ struct takeover {
 	struct item *items;
 	size_t count;
 
-	/* the thread's, then handed back */
 	unsigned long thread;
 	bool has_thread;
+	struct mutex lock;
+	struct cond changed;
+	void (*order)(struct takeover *t); /* under lock: what the thread is to do next */
+	bool thread_ends;		   /* under lock */
+
+	/* the thread's, then handed back */
 	struct err err;
 	struct loop_task back;
 };
@@ -100,10 +107,57 @@ static void drop_items(struct takeover *t)
 	t->count = 0;
 }
 
-static void join(struct takeover *t)
+/* --- its thread --- */
+
+static void (*next_order(struct takeover *t))(struct takeover *t)
 {
-	if (t->has_thread)
-		thread_join(t->thread);
+	void (*order)(struct takeover * t);
+
+	LOCKED(&t->lock);
+	while (t->order == NULL && !t->thread_ends)
+		cond_wait(&t->changed, &t->lock);
+	order = t->order;
+	t->order = NULL;
+	return order;
+}
+
+static void *follow_orders(void *arg)
+{
+	struct takeover *t = arg;
+	void (*order)(struct takeover * t);
+
+	while ((order = next_order(t)) != NULL) {
+		order(t);
+		loop_post(t->d->host.loop, &t->back);
+	}
+	return NULL;
+}
+
+static int start_thread(struct takeover *t)
+{
+	int rc = thread_start(&t->thread, follow_orders, t, "takeover");
+
+	t->has_thread = rc == 0;
+	return rc;
+}
+
+static void give_order(struct takeover *t, void (*order)(struct takeover *t))
+{
+	LOCKED(&t->lock);
+	t->order = order;
+	cond_signal(&t->changed);
+}
+
+static void end_thread(struct takeover *t)
+{
+	if (!t->has_thread)
+		return;
+	{
+		LOCKED(&t->lock);
+		t->thread_ends = true;
+		cond_signal(&t->changed);
+	}
+	thread_join(t->thread);
 	t->has_thread = false;
 }
 
@@ -111,12 +165,14 @@ void takeover_free(struct takeover *t)
 {
 	if (t == NULL)
 		return;
-	join(t);
+	end_thread(t);
 	loop_watch_free(t->watch);
 	loop_timer_free(t->timer);
 	drop_items(t);
 	close_fd(&t->control);
 	close_fd(&t->pidfd);
+	cond_done(&t->changed);
+	mutex_done(&t->lock);
 	err_clear(&t->err);
 	free(t);
 }
@@ -159,17 +215,6 @@ static void go_on(struct takeover *t)
 		log_error(NULL, "lock %s again: %s", d->root, errno_text(-d->lock));
 	if (plugin_set_resume(d->host.plugins, &err) < 0)
 		log_error(NULL, "takeover: resume: %s", err_text(&err));
-}
-
-static void start_thread(struct takeover *t, void *(*run)(void *arg))
-{
-	int rc = thread_start(&t->thread, run, t, "takeover");
-
-	t->has_thread = rc == 0;
-	if (rc < 0) {
-		(void)err_sys(&t->err, -rc, "start a thread");
-		loop_post(t->d->host.loop, &t->back);
-	}
 }
 
 /* --- giving --- */
@@ -268,14 +313,10 @@ static int give(struct takeover *t, struct err *err)
 	return say_word(t, TAKEOVER_COMMIT, err);
 }
 
-static void *run_give(void *arg)
+static void give_or_go_on(struct takeover *t)
 {
-	struct takeover *t = arg;
-
 	if (give(t, &t->err) < 0)
 		go_on(t);
-	loop_post(t->d->host.loop, &t->back);
-	return NULL;
 }
 
 static void left(void *arg)
@@ -296,6 +337,7 @@ static void leave(struct takeover *t)
 	const char *fields[9];
 
 	enter(t, STAGE_LEAVING);
+	end_thread(t);
 	t->d->is_stopping = true;
 	drop_items(t);
 	rpc_server_leave(t->d->host.server, DRAIN_MS, left, t);
@@ -317,20 +359,16 @@ static void begin_giving(struct takeover *t)
 	enter(t, STAGE_GIVING);
 	if (t->speaks_our_version)
 		rpc_server_give(t->d->host.server, take_item, t);
-	start_thread(t, run_give);
+	give_order(t, give_or_go_on);
 }
 
 /* --- up to there --- */
 
-static void *run_quiesce(void *arg)
+static void quiesce_or_go_on(struct takeover *t)
 {
-	struct takeover *t = arg;
-
 	if (plugin_set_quiesce(t->d->host.plugins, clock_mono_ns() + TAKEOVER_SETTLE_NS,
 			    &t->err) < 0)
 		go_on(t);
-	loop_post(t->d->host.loop, &t->back);
-	return NULL;
 }
 
 static void begin_quieting(struct takeover *t)
@@ -341,21 +379,12 @@ static void begin_quieting(struct takeover *t)
 	loop_timer_set(t->timer, 0);
 }
 
-static void *run_resume(void *arg)
-{
-	struct takeover *t = arg;
-
-	go_on(t);
-	loop_post(t->d->host.loop, &t->back);
-	return NULL;
-}
-
-/* Background work was ended already: it is begun again by a thread. */
+/* Background work was ended already: the thread begins it again. */
 static void take_back(struct takeover *t, const char *why)
 {
 	loop_timer_set(t->timer, -1);
 	(void)err_plain(&t->err, ERR_UNAVAILABLE, "%s", why);
-	start_thread(t, run_resume);
+	give_order(t, go_on);
 }
 
 static void tick_quieting(struct takeover *t)
@@ -372,6 +401,20 @@ static void tick_quieting(struct takeover *t)
 		loop_timer_set(t->timer, TICK_MS);
 }
 
+static void begin_quiescing(struct takeover *t)
+{
+	AUTO_ERR struct err err = { 0 };
+	int rc = start_thread(t);
+
+	if (rc < 0) {
+		(void)err_sys(&err, -rc, "start a thread");
+		give_up(t, err_text(&err));
+		return;
+	}
+	enter(t, STAGE_QUIESCING);
+	give_order(t, quiesce_or_go_on);
+}
+
 static void tick_settling(struct takeover *t)
 {
 	if (rpc_server_slow_calls(t->d->host.server, SLOW_AGE_NS) > 0) {
@@ -381,8 +424,7 @@ static void tick_settling(struct takeover *t)
 			loop_timer_set(t->timer, TICK_MS);
 		return;
 	}
-	enter(t, STAGE_QUIESCING);
-	start_thread(t, run_quiesce);
+	begin_quiescing(t);
 }
 
 static void tick(void *arg)
@@ -402,7 +444,6 @@ static void thread_back(struct loop_task *task)
 	struct takeover *t = container_of(task, struct takeover, back);
 	AUTO_FREE char *why = NULL;
 
-	join(t);
 	if (t->err.kind != ERR_NONE) {
 		why = xstrdup(err_text(&t->err));
 		give_up(t, why);
@@ -548,6 +589,8 @@ void takeover_begin(struct daemon *d)
 	t->back.run = thread_back;
 	t->began_ns = clock_mono_ns();
 	t->timer = loop_timer_new(d->host.loop, tick, t);
+	mutex_init(&t->lock, RANK_daemon);
+	cond_init(&t->changed);
 	d->takeover = t;
 	tell_reloading();
 	enter(t, STAGE_STARTING);

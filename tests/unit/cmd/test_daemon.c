@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Daemons as objects: nothing of one is shared with another in the same process. */
-#include "cmd/containerd/daemon.h"
+#include "instance.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,80 +19,7 @@
 #include "base/err_details.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
-#include "cmd/containerd/daemon_flags.h"
-#include "loop/loop.h"
-#include "os/fs.h"
 #include "rpc/channel.h"
-
-struct instance {
-	struct daemon d;
-	char *dir, *root, *state, *address, *config;
-	unsigned long thread;
-	struct err err;
-	struct loop_task stop;
-};
-
-static void write_config(const char *path, const char *dir)
-{
-	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	AUTO_FREE char *text = xasprintf("version = 4\n[debug]\nlevel = 'error'\n"
-					 "[plugins.'io.containerd.internal.v1.opt']\n"
-					 "path = '%s/opt'\n",
-			dir);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-}
-
-static void boot(struct instance *it)
-{
-	struct daemon_flags flags = { 0 };
-
-	it->d = (struct daemon)DAEMON_INIT;
-	it->dir = xstrdup("/tmp/ctrd-two-XXXXXX");
-	assert_non_null(mkdtemp(it->dir));
-	it->root = xasprintf("%s/root", it->dir);
-	it->state = xasprintf("%s/state", it->dir);
-	it->address = xasprintf("%s/c.sock", it->dir);
-	it->config = xasprintf("%s/config.toml", it->dir);
-	write_config(it->config, it->dir);
-	flags.config = it->config;
-	flags.root = it->root;
-	flags.state = it->state;
-	flags.address = it->address;
-	if (daemon_boot(&flags, &it->d, &it->err) < 0)
-		fail_msg("%s", err_text(&it->err));
-}
-
-static void *serve(void *arg)
-{
-	struct instance *it = arg;
-
-	(void)!daemon_serve(&it->d, &it->err);
-	return NULL;
-}
-
-static void stop(struct loop_task *task)
-{
-	daemon_stop(&container_of(task, struct instance, stop)->d);
-}
-
-static void end(struct instance *it)
-{
-	it->stop.run = stop;
-	loop_post(it->d.host.loop, &it->stop);
-	thread_join(it->thread);
-	assert_int_equal(it->err.kind, ERR_NONE);
-	assert_int_equal(access(it->address, F_OK), -1);
-	daemon_done(&it->d);
-	assert_int_equal(fs_remove_all(AT_FDCWD, it->dir), 0);
-	free(it->dir);
-	free(it->root);
-	free(it->state);
-	free(it->address);
-	free(it->config);
-}
 
 /* The id that the daemon's root has. */
 static char *ask_uuid(const struct instance *it)
@@ -130,8 +54,8 @@ static void a_bad_filter_tells_its_cause(void **state)
 	ProtobufCMessage *answer;
 	struct instance it = { 0 };
 
-	boot(&it);
-	assert_int_equal(thread_start(&it.thread, serve, &it, "one"), 0);
+	instance_boot(&it);
+	instance_serve(&it);
 	arena_init(&a, 1 << 20);
 	request.n_filters = 1;
 	request.filters = &filter;
@@ -148,7 +72,7 @@ static void a_bad_filter_tells_its_cause(void **state)
 			"quoted: invalid argument\ninvalid argument");
 	assert_int_equal(err_detail_count(&err), 1);
 	channel_unref(c);
-	end(&it);
+	instance_end(&it);
 }
 
 static void two_daemons_live_in_one_process(void **state)
@@ -158,32 +82,25 @@ static void two_daemons_live_in_one_process(void **state)
 	AUTO_FREE char *second = NULL;
 	AUTO_FREE char *again = NULL;
 
-	boot(&one);
-	boot(&two);
-	assert_int_equal(thread_start(&one.thread, serve, &one, "one"), 0);
-	assert_int_equal(thread_start(&two.thread, serve, &two, "two"), 0);
+	instance_boot(&one);
+	instance_boot(&two);
+	instance_serve(&one);
+	instance_serve(&two);
 	first = ask_uuid(&one);
 	second = ask_uuid(&two);
 	assert_string_not_equal(first, second);
-	end(&one);
+	instance_end(&one);
 	again = ask_uuid(&two);
 	assert_string_equal(second, again);
-	end(&two);
+	instance_end(&two);
 }
 
 static void a_daemon_that_never_served_leaves_nothing_behind(void **state)
 {
 	struct instance it = { 0 };
 
-	boot(&it);
-	it.thread = 0;
-	daemon_done(&it.d);
-	assert_int_equal(fs_remove_all(AT_FDCWD, it.dir), 0);
-	free(it.dir);
-	free(it.root);
-	free(it.state);
-	free(it.address);
-	free(it.config);
+	instance_boot(&it);
+	instance_drop(&it);
 }
 
 int main(void)
@@ -193,12 +110,7 @@ int main(void)
 		cmocka_unit_test(two_daemons_live_in_one_process),
 		cmocka_unit_test(a_daemon_that_never_served_leaves_nothing_behind),
 	};
-	sigset_t set;
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGUSR1);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	instance_block_signals();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
