@@ -166,29 +166,33 @@ static int ask_to_end(struct shim *s, struct ctx *ctx, struct err *err)
 	return call_task_shutdown(s, ctx, &a, err);
 }
 
-static void shut_down(struct runtime *rt, struct shim *s, bool is_told)
+/* True if nothing of it is left to wonder about. */
+static bool shut_down(struct runtime *rt, struct shim *s, bool is_told)
 {
 	AUTO_ERR struct err err = { 0 };
 	struct ctx ctx = runtime_ctx(s->ns, rt->timeouts.shutdown, "ShutdownSandbox");
 	int rc = is_told ? 0 : ask_to_end(s, &ctx, &err);
 
-	if (!shim_wait_closed(s, ctx.deadline_ns))
-		log_warn(&ctx, "shut down sandbox %s: %s (ignored)", s->id,
-				rc < 0 ? err_text(&err) : "its shim is still there");
+	if (shim_wait_closed(s, ctx.deadline_ns))
+		return runtime_has_no_socket(s);
+	log_warn(&ctx, "shut down sandbox %s: %s (ignored)", s->id,
+			rc < 0 ? err_text(&err) : "its shim is still there");
+	return false;
 }
 
 void pod_end(struct runtime *rt, struct shim *shim, bool is_told)
 {
 	struct shim_exit ignored;
+	bool is_clean = false;
 
 	ASSERT_MAY_BLOCK();
 	if (shim->channel != NULL) {
-		shut_down(rt, shim, is_told);
+		is_clean = shut_down(rt, shim, is_told);
 		shim_close(shim);
 	}
 	runtime_run_delete(rt, shim, &ignored);
-	if (shim->channel == NULL)
-		runtime_stop_orphan(rt, shim);
+	if (!is_clean)
+		runtime_stop_orphan(rt, shim); /* killed: it has left its socket */
 	runtime_remove_bundle(rt, shim);
 	(void)shim_table_remove(&rt->table, shim);
 }

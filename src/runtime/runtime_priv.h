@@ -109,6 +109,9 @@ MAY_BLOCK void runtime_run_delete(
 		struct runtime *rt, struct shim *shim, struct shim_exit *ret_exit);
 /* A runtime that was killed half-way leaves cgroups that nobody knows of but the spec. */
 MAY_BLOCK void runtime_remove_cgroup(struct runtime *rt, const struct shim *shim);
+/* A shim takes its socket's name away before it says that it will end, or before it ends. One
+ * that was killed does not. */
+MAY_BLOCK bool runtime_has_no_socket(const struct shim *shim);
 /* A shim may have been started whose address we never learnt, or live on without a connection:
  * ends it if it has no task. Of one that was killed, the socket is removed. */
 MAY_BLOCK void runtime_stop_orphan(struct runtime *rt, const struct shim *shim);

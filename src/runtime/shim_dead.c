@@ -122,6 +122,16 @@ static void read_spec(struct runtime *rt, const struct shim *shim, struct buf *s
 		buf_clear(spec);
 }
 
+bool runtime_has_no_socket(const struct shim *shim)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO_FREE char *socket = NULL;
+
+	return shim->endpoint.address != NULL &&
+	       shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
+	       access(socket, F_OK) < 0 && errno == ENOENT;
+}
+
 /* Ends it if it has no task. False if it ended without an answer, which says nothing of its
  * socket. */
 static bool shut_down_at(struct runtime *rt, const struct shim *shim, const char *socket)

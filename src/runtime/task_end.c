@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a task by a client's wish, or because it could not be created. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/pb/empty.pb-c.h"
 #include "api/pb/task_v3.pb-c.h"
@@ -27,17 +25,6 @@ static int call_delete(struct runtime *rt, struct shim *shim, struct err *err)
 			&task_v3__delete_response__descriptor, &a, &reply, err);
 }
 
-/* A shim takes its socket's name away before it says that it will end, or before it ends. */
-static bool has_no_socket(const struct shim *shim)
-{
-	AUTO_ERR struct err err = { 0 };
-	AUTO_FREE char *socket = NULL;
-
-	return shim->endpoint.address != NULL &&
-	       shim_endpoint_socket(&shim->endpoint, &socket, &err) == 0 && socket[0] == '/' &&
-	       access(socket, F_OK) < 0 && errno == ENOENT;
-}
-
 /* Asks the shim to end, which it does if it has no other task, and waits until its socket or
  * itself is gone. True if nothing of it is left to wonder about. */
 static bool shut_down(struct runtime *rt, struct shim *shim)
@@ -53,9 +40,9 @@ static bool shut_down(struct runtime *rt, struct shim *shim)
 	request.id = shim->id;
 	rc = shim_call(shim, &ctx, "Shutdown", &request.base,
 			&google__protobuf__empty__descriptor, &a, &reply, &err);
-	if (rc == 0 && (shim_table_is_shared(&rt->table, shim) || has_no_socket(shim)))
+	if (rc == 0 && (shim_table_is_shared(&rt->table, shim) || runtime_has_no_socket(shim)))
 		return true;
-	if (shim_wait_closed(shim, ctx.deadline_ns) && has_no_socket(shim))
+	if (shim_wait_closed(shim, ctx.deadline_ns) && runtime_has_no_socket(shim))
 		return true;
 	log_warn(&ctx, "shut down shim of %s: %s (ignored)", shim->id,
 			rc < 0 ? err_text(&err) : "it is still there");
@@ -172,7 +159,7 @@ void runtime_undo_create(struct runtime *rt, struct shim *shim)
 	if (!shim->is_joined) {
 		runtime_run_delete(rt, shim, &ignored);
 		/* One that was killed has left its socket, too. */
-		if (!has_no_socket(shim))
+		if (!runtime_has_no_socket(shim))
 			runtime_stop_orphan(rt, shim);
 	}
 	runtime_remove_cgroup(rt, shim);

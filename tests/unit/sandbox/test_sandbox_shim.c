@@ -28,6 +28,7 @@
 #include "os/fs.h"
 #include "runtime/pods.h"
 #include "runtime/runtime.h"
+#include "runtime/shim_name.h"
 #include "sandbox/sandbox_shim.h"
 #include "support/fake_shim.h"
 
@@ -450,6 +451,23 @@ static void a_sandbox_that_does_not_shut_down_stays(void **state)
 	assert_false(is_there(w, "pods/ns/pod"));
 }
 
+/* The fake one's socket stays when it ends, as that of one that is killed. */
+static void a_shim_killed_while_it_shuts_down_leaves_no_socket(void **state)
+{
+	struct world *w = *state;
+
+	fake_shim_stop(&w->shim);
+	free(w->socket);
+	w->socket = shim_socket_path(w->top, "/g", "ns", "pod");
+	write_shim(w);
+	fake_shim_start(&w->shim, w->socket);
+	assert_ok(create(w, "pod"), &w->err);
+	assert_int_equal(access(w->socket, F_OK), 0);
+	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
+	assert_int_equal(w->shim.shutdowns, 1);
+	assert_int_equal(access(w->socket, F_OK), -1);
+}
+
 static void await_topic(struct world *w, const char *topic)
 {
 	LOCKED(&w->bus.lock);
@@ -618,6 +636,7 @@ int main(void)
 		T(a_shim_that_knows_no_sandboxes_is_shut_down_again),
 		T(a_sandbox_that_does_not_start_is_removed),
 		T(a_sandbox_that_does_not_shut_down_stays),
+		T(a_shim_killed_while_it_shuts_down_leaves_no_socket),
 		T(the_death_of_a_pod_ends_waits_and_removes_it),
 		T(a_frozen_pod_holds_up_only_who_asks_it),
 		T(two_containers_share_the_shim_of_their_sandbox),
