@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/any.h"
-#include "runtime/child_run.h"
+#include "os/child_run.h"
 #include "runtime/shim_endpoint.h"
 #include "wire/wire_map.h"
 

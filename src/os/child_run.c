@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/child_run.h"
+#include "os/child_run.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -16,8 +16,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "os/child_run.h"
 #include "os/process.h"
-#include "runtime/child_run.h"
 
 static int run_shell(const char *script, const char *input, struct buf *out,
 		struct buf *err_out, struct ctx *ctx, struct err *err)
