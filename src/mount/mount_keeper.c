@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/cancel.h"
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/io.h"
@@ -71,12 +72,15 @@ static struct mount_keeper *keeper_of(struct mount_manager *m)
 
 static void entry_free(struct entry *e)
 {
+	if (e == NULL)
+		return;
 	free(e->key);
 	free(e->ns);
 	free(e->lease);
 	activation_done(&e->activation);
 	free(e);
 }
+DEFINE_AUTO(struct entry *, entry_free)
 
 static struct entry *entry_new(const char *ns, const char *name, const char *lease)
 {
@@ -95,24 +99,72 @@ static struct mount_place place_of(const struct mount_keeper *k, uint64_t serial
 
 /* --- names -------------------------------------------------------------------------------- */
 
+struct waiter {
+	struct cancel_hook hook;
+	struct mount_keeper *k;
+	bool is_told; /* under lock */
+};
+
+static void tell_waiter(struct cancel_hook *hook)
+{
+	struct waiter *w = container_of(hook, struct waiter, hook);
+
+	LOCKED(&w->k->lock);
+	w->is_told = true;
+	cond_broadcast(&w->k->changed);
+}
+
+/* One wait for news of any name, under lock. */
+static void wait_for_news(struct mount_keeper *k, const struct ctx *ctx)
+{
+	struct waiter w = { .hook = { .fired = tell_waiter }, .k = k };
+	bool is_hooked = ctx->cancel != NULL && cancel_hook_add(ctx->cancel, &w.hook);
+
+	if (is_hooked || ctx->cancel == NULL) {
+		if (ctx->deadline_ns == 0)
+			cond_wait(&k->changed, &k->lock);
+		else
+			(void)cond_wait_until(&k->changed, &k->lock, ctx->deadline_ns);
+	}
+	/* One that runs just now has the waiter still. */
+	if (is_hooked && !cancel_hook_remove(ctx->cancel, &w.hook))
+		while (!w.is_told)
+			cond_wait(&k->changed, &k->lock);
+}
+
+/* Who has the name, or NULL; waits, under lock, for who is making or ending it. */
+static int find_settled(struct mount_keeper *k, const struct ctx *ctx, const char *key,
+		struct entry **ret_entry, struct err *err)
+{
+	struct entry *e;
+
+	while ((e = map_find(&k->entries, key)) != NULL && e->state != ACTIVE) {
+		if (ctx_done(ctx, err))
+			return err_wrap(err, "wait for mount %s", key);
+		wait_for_news(k, ctx);
+	}
+	*ret_entry = e;
+	return 0;
+}
+
 /* Takes the name. */
 static int reserve(struct mount_keeper *k, struct ctx *ctx, const char *ns, const char *name,
 		struct entry **ret_entry, struct err *err)
 {
-	struct entry *e = entry_new(ns, name, str_or(ctx->lease, "")), *other;
+	AUTO(entry_free) struct entry *e = entry_new(ns, name, str_or(ctx->lease, ""));
+	struct entry *other = NULL;
 
 	LOCKED(&k->lock);
-	while ((other = map_find(&k->entries, e->key)) != NULL && other->state != ACTIVE)
-		cond_wait(&k->changed, &k->lock);
+	if (find_settled(k, ctx, e->key, &other, err) < 0)
+		return -1;
 	if (other != NULL) {
 		AUTO_FREE char *quoted = str_quote(name);
 
-		entry_free(e);
 		return err_set(err, ERR_EXISTS, "mount %s", quoted);
 	}
 	e->serial = ++k->serial;
 	(void)map_put(&k->entries, e->key, e);
-	*ret_entry = e;
+	*ret_entry = take_ptr(e);
 	return 0;
 }
 
@@ -363,16 +415,6 @@ static int keeper_activate(struct mount_manager *self, struct ctx *ctx,
 
 /* --- the rest ----------------------------------------------------------------------------- */
 
-/* Under lock; waits for who is making or ending it. */
-static struct entry *find_locked(struct mount_keeper *k, const char *key)
-{
-	struct entry *e;
-
-	while ((e = map_find(&k->entries, key)) != NULL && e->state != ACTIVE)
-		cond_wait(&k->changed, &k->lock);
-	return e;
-}
-
 static int say_absent(const char *name, struct err *err)
 {
 	AUTO_FREE char *quoted = str_quote(name);
@@ -386,13 +428,14 @@ static int keeper_deactivate(
 	struct mount_keeper *k = keeper_of(self);
 	const char *ns = ctx_namespace(ctx, err);
 	AUTO_FREE char *key = ns == NULL ? NULL : xasprintf("%s/%s", ns, name);
-	struct entry *e;
+	struct entry *e = NULL;
 
 	if (ns == NULL)
 		return -1;
 	{
 		LOCKED(&k->lock);
-		e = find_locked(k, key);
+		if (find_settled(k, ctx, key, &e, err) < 0)
+			return -1;
 		if (e != NULL)
 			e->state = ENDING;
 	}

@@ -26,11 +26,11 @@ MAY_BLOCK MUST_USE int mount_shift_lower(char ***options, const char *temp_root,
 MAY_BLOCK void mount_shifted_free(struct mount_shifted *s);
 DEFINE_AUTO(struct mount_shifted *, mount_shifted_free)
 
-/* Runs a program to its end; its output, cut at a limit, goes to "out". Exit code, 128 +
- * signal, or -errno. */
-MAY_BLOCK int mount_run(char *const *argv, struct buf *out);
+/* Runs a program, found in PATH, to its end; its output, cut at a limit, goes to "out". Exit
+ * code, 128 + signal, or -1. It is killed when ctx is over, and after five minutes. */
+MAY_BLOCK int mount_run(char *const *argv, struct buf *out, struct ctx *ctx, struct err *err);
 /* For file systems of a user's program: mount.fuse and mount.fuse3. */
 MAY_BLOCK MUST_USE int mount_with_helper(const struct mount_spec *spec, const char *target,
 		struct ctx *ctx, struct err *err);
-/* fusermount, for those who may not unmount by themselves. 0 or -errno. */
-MAY_BLOCK MUST_USE int mount_fuse_undo(const char *target, struct ctx *ctx);
+/* fusermount, for those who may not unmount by themselves, for ten seconds. 0 or -errno. */
+MAY_BLOCK MUST_USE int mount_fuse_undo(const char *target);

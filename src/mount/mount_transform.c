@@ -3,14 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/ctx.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -18,10 +21,11 @@
 #include "mount/mount_priv.h"
 #include "os/fs.h"
 
-#define MKDIR_OPTION "X-containerd.mkdir."
-#define MKFS_OPTION  "X-containerd.mkfs."
-#define FORMAT_MAX   ((size_t)1 << 20)
-#define MAX_ARGS     2
+#define MKDIR_OPTION  "X-containerd.mkdir."
+#define MKFS_OPTION   "X-containerd.mkfs."
+#define FORMAT_MAX    ((size_t)1 << 20)
+#define MAX_ARGS      2
+#define LOCK_PAUSE_MS 20
 
 /* --- format/ ------------------------------------------------------------------------------ */
 
@@ -336,7 +340,7 @@ static int read_mkfs(char *const *options, struct mkfs *ret, struct err *err)
 			: err_set(err, ERR_INVALID, "unsupported filesystem \"%s\"", ret->fs);
 }
 
-static int run_mkfs(const struct mkfs *m, const char *path, struct err *err)
+static int run_mkfs(const struct mkfs *m, const char *path, struct ctx *ctx, struct err *err)
 {
 	AUTO_FREE char *program = xasprintf("mkfs.%s", m->fs);
 	AUTO_BUF struct buf out = { .limit = 4096 };
@@ -355,29 +359,76 @@ static int run_mkfs(const struct mkfs *m, const char *path, struct err *err)
 		strv_add(&argv, m->uuid);
 	}
 	strv_add(&argv, path);
-	rc = mount_run(argv, &out);
-	if (rc < 0)
-		return err_sys(err, -rc, "%s", program);
+	rc = mount_run(argv, &out, ctx, err);
 	if (rc > 0)
 		return err_set(err, ERR_UNKNOWN, "%s failed: %s: exit status %d", program,
 				out.size > 0 ? out.data : "", rc);
+	return rc;
+}
+
+/* Until whoever makes the same file is done, or the ctx is over. */
+static int lock_part(int fd, const char *path, struct ctx *ctx, struct err *err)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, errno, "lock file for \"%s\"", path);
+		if (ctx_done(ctx, err))
+			return err_wrap(err, "wait for \"%s\"", path);
+		(void)poll(NULL, 0, LOCK_PAUSE_MS);
+	}
 	return 0;
 }
 
-/* Under another name until it is whole, so that what is there can be mounted. */
+static bool is_at(int dir, const char *name, int fd)
+{
+	struct stat there, ours;
+
+	return fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &ours) == 0 &&
+	       there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+}
+
+/* The file that is to become "name", locked. Not open (-1) if there is a "name" by now. */
+static int open_part(int dir, const char *part, const char *name, const char *path,
+		struct ctx *ctx, int *ret_fd, struct err *err)
+{
+	bool is_ours, is_made;
+	struct stat st;
+
+	for (;;) {
+		AUTO_CLOSE int fd = openat(
+				dir, part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+		if (fd < 0)
+			return err_sys(err, errno, "failed to create file \"%s\"", path);
+		if (lock_part(fd, path, ctx, err) < 0)
+			return -1;
+		is_ours = is_at(dir, part, fd); /* or of one that has finished or failed */
+		is_made = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		if (is_ours && is_made)
+			(void)unlinkat(dir, part, 0);
+		else if (is_ours)
+			*ret_fd = take_fd(&fd);
+		if (is_ours || is_made)
+			return 0;
+	}
+}
+
+/* Under another name until it is whole, so that what is there can be mounted. Whoever wants the
+ * same meanwhile waits for it; a lock ends with the process that has it. */
 static int make_fs(const struct mkfs *m, int dir, const char *name, const char *path,
-		struct err *err)
+		struct ctx *ctx, struct err *err)
 {
 	AUTO_FREE char *part = xasprintf(".%s.mkfs", name), *part_path = NULL;
-	AUTO_CLOSE int fd = openat(
-			dir, part, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+	AUTO_CLOSE int fd = -1;
 
+	if (open_part(dir, part, name, path, ctx, &fd, err) < 0)
+		return -1;
 	if (fd < 0)
-		return err_sys(err, errno, "failed to create file \"%s\"", path);
+		return 0;
 	part_path = xasprintf("%.*s%s", (int)(strlen(path) - strlen(name)), path, part);
-	if (ftruncate(fd, m->size) < 0)
+	if (ftruncate(fd, 0) < 0 || ftruncate(fd, m->size) < 0)
 		(void)err_sys(err, errno, "failed to truncate file \"%s\"", path);
-	else if (run_mkfs(m, part_path, err) < 0)
+	else if (run_mkfs(m, part_path, ctx, err) < 0)
 		(void)err_wrap(err, "failed format \"%s\"", path);
 	else if (renameat(dir, part, dir, name) == 0)
 		return 0;
@@ -405,7 +456,7 @@ static int do_mkfs(const struct mount_roots *roots, const struct activation *mad
 		return 0;
 	if (errno != ENOENT)
 		return err_sys(err, errno, "failed to stat \"%s\"", spec->source);
-	return make_fs(&m, dir, name, spec->source, err);
+	return make_fs(&m, dir, name, spec->source, ctx, err);
 }
 
 /* --- all ---------------------------------------------------------------------------------- */

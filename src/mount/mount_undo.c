@@ -46,7 +46,7 @@ static int undo_once(const char *target, int flags, struct ctx *ctx)
 		(void)poll(NULL, 0, BUSY_PAUSE_MS);
 		rc = undo_now(target, flags);
 	}
-	if (rc == -EPERM && mount_fuse_undo(target, ctx) == 0)
+	if (rc == -EPERM && mount_fuse_undo(target) == 0)
 		return 0;
 	return rc;
 }
