@@ -5,6 +5,8 @@
  * that came meanwhile. A lone caller so commits on its own thread.
  */
 #include <assert.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -12,6 +14,13 @@
 #include "kv/kv_priv.h"
 
 #define MAX_GROUP 256
+
+/* Room behind the last page: how little makes more, and how much (docs/design/011-kv.md). */
+#define ROOM_LOW   ((off_t)128 << 10)
+#define ROOM_FIRST ((off_t)256 << 10)
+#define ROOM_MOST  ((off_t)4 << 20)
+/* A file with so few commits may never see more. */
+#define ROOM_AFTER 4
 
 struct op {
 	struct list node;
@@ -181,6 +190,51 @@ static void finish_locked(struct kv *kv, struct list *group, size_t n, const str
 	}
 }
 
+static off_t used_bytes(struct kv *kv)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	if (mdb_env_info(kv->env, &info) != 0 || mdb_env_stat(kv->env, &stat) != 0)
+		return -1;
+	return (off_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/* What does not fit is for the commit to say, if it needs it. */
+static void write_zeros(int fd, off_t from, off_t to)
+{
+	static const char zeros[4096];
+	struct iovec parts[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		parts[i] = (struct iovec){ (void *)zeros, sizeof(zeros) };
+	while (from < to) {
+		ssize_t n = pwritev(fd, parts, (int)ARRAY_LEN(parts), from);
+
+		if (n <= 0)
+			return;
+		from += n;
+	}
+}
+
+/* A commit that makes the file longer waits for the file system's journal, too: twice the
+ * flushes. Zeros in front of it, synced along with one commit, spare that to the next ones. */
+static void make_room(struct kv *kv)
+{
+	off_t used, room;
+	struct stat st;
+	int fd;
+
+	if (kv->env == NULL || kv->options.no_sync || kv->commits < ROOM_AFTER)
+		return;
+	used = used_bytes(kv);
+	if (used < 0 || mdb_env_get_fd(kv->env, &fd) != 0 || fstat(fd, &st) < 0 ||
+			st.st_size < used || st.st_size - used >= ROOM_LOW)
+		return;
+	room = used / 2 < ROOM_FIRST ? ROOM_FIRST : used / 2;
+	write_zeros(fd, st.st_size, used + (room > ROOM_MOST ? ROOM_MOST : room));
+}
+
 static void lead(struct kv *kv, struct op *mine)
 {
 	struct list group;
@@ -189,6 +243,7 @@ static void lead(struct kv *kv, struct op *mine)
 	mutex_lock(&kv->lock);
 	n = take_group_locked(kv, &group);
 	mutex_unlock(&kv->lock);
+	make_room(kv);
 	while (try_group(kv, &group) == GROUP_AGAIN)
 		;
 	mutex_lock(&kv->lock);

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "kv/kv.h"
 
-#define ROUNDS 4
+#define ROUNDS 7     /* enough to make room ahead */
 #define LARGE  20000 /* takes pages of its own */
 
 struct told {

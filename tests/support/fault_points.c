@@ -148,6 +148,10 @@ POINT(ssize_t, copy_file_range,
 		(int in, off_t *from, int out, off_t *to, size_t size, unsigned int flags),
 		(in, from, out, to, size, flags), true)
 POINT(ssize_t, writev, (int fd, const struct iovec *iov, int count), (fd, iov, count), true)
+POINT(ssize_t, pwritev, (int fd, const struct iovec *iov, int count, off_t at),
+		(fd, iov, count, at), true)
+POINT(ssize_t, pwritev64, (int fd, const struct iovec *iov, int count, off_t at),
+		(fd, iov, count, at), true)
 
 /* "note" is done with what was written, "rc" bytes. */
 #define WRITE(name, params, fd, data, size, whole, half, note)                                 \

@@ -64,6 +64,57 @@ static void a_failed_operation_leaves_no_trace(void **state)
 	assert_value("a", "1");
 }
 
+static off_t file_size(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(dir.path, &st), 0);
+	return st.st_size;
+}
+
+/* A commit that makes it longer waits for the file system's journal. */
+static void a_file_that_is_written_to_has_room_ahead(void **state)
+{
+	struct kv_stats stats;
+	off_t size;
+
+	for (int i = 0; i < 10; i++)
+		put(kv, "a", "1");
+	size = file_size();
+	kv_stats(kv, &stats);
+	assert_in_range(size, stats.file_bytes + ((size_t)64 << 10),
+			stats.file_bytes + ((size_t)1 << 20));
+	for (int i = 0; i < 20; i++)
+		put(kv, "a", "2");
+	assert_int_equal(file_size(), size);
+	reopen();
+	assert_value("a", "2");
+	assert_int_equal(file_size(), size);
+}
+
+static void room_is_made_again_when_it_is_used_up(void **state)
+{
+	AUTO_FREE char *large = xzalloc((40 << 10) + 1);
+	struct kv_stats stats;
+
+	memset(large, 'x', 40 << 10);
+	for (int i = 0; i < 30; i++) {
+		char key[8];
+
+		(void)snprintf(key, sizeof(key), "%d", i);
+		put(kv, key, large);
+		kv_stats(kv, &stats);
+		assert_in_range(file_size(), stats.file_bytes, SIZE_MAX);
+	}
+	assert_in_range(stats.file_bytes, 30 * (40 << 10), SIZE_MAX);
+	for (int i = 0; i < 30; i++) {
+		char key[8];
+
+		(void)snprintf(key, sizeof(key), "%d", i);
+		assert_value(key, large);
+	}
+}
+
 /* Many threads; every third operation writes and then fails. */
 #define THREADS 8
 #define ROUNDS	60
@@ -534,6 +585,7 @@ static void damaged_pages_are_named_and_never_end_the_process(void **state)
 {
 	AUTO_BUF struct buf good = { .limit = 64 << 20 };
 	AUTO_FREE char *large = xmalloc(9000);
+	struct kv_stats stats;
 	unsigned seed = 1, refused = 0;
 
 	memset(large, 'x', 8999);
@@ -543,8 +595,10 @@ static void damaged_pages_are_named_and_never_end_the_process(void **state)
 
 		put(kv, key, i % 20 == 0 ? large : key);
 	}
+	kv_stats(kv, &stats);
 	kv_close(kv);
 	assert_int_equal(io_read_file(AT_FDCWD, dir.path, &good), 0);
+	good.size = stats.file_bytes; /* not the room behind them */
 	for (int round = 0; round < 400; round++) {
 		struct kv_options options = { "test", 1, true, 0 };
 		AUTO_FREE char *bytes = xmemdup(good.data, good.size);
@@ -579,6 +633,8 @@ int main(void)
 		RULE(damaged_pages_are_named_and_never_end_the_process),
 		RULE(what_was_put_is_there_after_reopening),
 		RULE(a_failed_operation_leaves_no_trace),
+		RULE(a_file_that_is_written_to_has_room_ahead),
+		RULE(room_is_made_again_when_it_is_used_up),
 		RULE(of_many_writers_only_the_failing_ones_lose),
 		RULE(operations_see_each_others_writes),
 		RULE(a_reader_keeps_its_snapshot),
