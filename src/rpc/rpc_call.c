@@ -264,6 +264,16 @@ static void run(struct call *call)
 	handler_back(call, invoke(call, &err), &err);
 }
 
+void call_leave_server(struct call *call)
+{
+	call->server = NULL;
+	loop_timer_free(take_ptr(call->timer));
+	mutex_lock(&call->pipe.lock);
+	call->pipe.loop = NULL;
+	call->route.stats = NULL;
+	mutex_unlock(&call->pipe.lock);
+}
+
 /* The loop's view after anything changed: sends what there is, and lets go of what has ended.
  */
 static void advance(struct call *call)
@@ -287,6 +297,9 @@ static void advance(struct call *call)
 		call->counted = false;
 		rpc_server_handler_back(call->server);
 	}
+	/* Whoever parked it may have it for longer than there is a server, or a loop. */
+	if (call->settled && call->link == NULL)
+		call_leave_server(call);
 }
 
 static void on_wake(struct rpc_pipe *p)

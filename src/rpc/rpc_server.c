@@ -430,12 +430,7 @@ void rpc_server_stop(struct rpc_server *s, int64_t grace_ms, void (*done)(void *
 static void orphan(struct call *call)
 {
 	list_remove(&call->node);
-	call->server = NULL;
-	loop_timer_free(take_ptr(call->timer));
-	mutex_lock(&call->pipe.lock);
-	call->pipe.loop = NULL;
-	call->route.stats = NULL;
-	mutex_unlock(&call->pipe.lock);
+	call_leave_server(call);
 	cancel_fire(call->ctx.cancel);
 	call_unref(call);
 }

@@ -112,6 +112,9 @@ void call_dispatch(struct call *call, struct rpc_msg *own_request);
 void call_abort(struct call *call, const struct err *why);
 /* The wire is gone: aborts and drops the link's reference. */
 void call_drop_link(struct call *call);
+/* It knows the server and its loop no longer: neither wakes nor counts go there. Nothing of it
+ * may be on the wire, nor its handler run. */
+void call_leave_server(struct call *call);
 /* True, with the status, when all is queued that will be. */
 bool call_is_done(struct call *call, struct err *ret_status);
 

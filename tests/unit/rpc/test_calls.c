@@ -17,7 +17,9 @@
 #include "base/err_details.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "rpc/call.h"
 #include "rpc/grpc/grpc_client_priv.h"
+#include "rpc/server_priv.h"
 
 #define ANY &google__protobuf__any__descriptor
 #define MIB ((size_t)1 << 20)
@@ -436,6 +438,37 @@ static void a_lost_client_cancels_its_calls(void **state)
 	assert_int_equal(toy_look(w->toy, &w->toy->cancelled), 0);
 	rpc_stream_free(s);
 	toy_wait(w->toy, &w->toy->cancelled, 1);
+	end(w);
+}
+
+/* On the loop, so that all has been done there that follows the cancellation. */
+static void assert_free(void *arg)
+{
+	const struct call *call = arg;
+
+	assert_null(call->server);
+	assert_null(call->pipe.loop);
+	assert_null(call->route.stats);
+}
+
+static void who_parked_a_lost_call_may_keep_it_longer_than_the_server_lives(void **state)
+{
+	struct world *w = begin(state);
+	struct rpc_stream *s = open_stream(w, "Feed");
+	Google__Protobuf__Any *any;
+	struct call *kept;
+
+	send_any(w, s, "x", 1000);
+	assert_ok(rpc_stream_close_send(s, &w->err), &w->err);
+	assert_int_equal(recv_any(w, s, &any), 1);
+	kept = toy_first_parked(w->toy);
+	channel_unref(take_ptr(w->c));
+	rpc_stream_free(s);
+	toy_wait(w->toy, &w->toy->cancelled, 1);
+	toy_on_loop(w->s, assert_free, kept);
+	toy_stop(take_ptr(w->s));
+	call_finish(kept, NULL);
+	call_unref(kept);
 	end(w);
 }
 
@@ -998,6 +1031,7 @@ static const struct CMUnitTest rules[] = {
 	TEST(cancelling_ends_the_call),
 	TEST(freeing_a_stream_cancels_it),
 	TEST(a_lost_client_cancels_its_calls),
+	TEST(who_parked_a_lost_call_may_keep_it_longer_than_the_server_lives),
 	TEST(a_thousand_waits_hold_no_worker),
 	TEST(calls_beyond_the_queue_are_turned_away),
 	TEST(a_slow_server_slows_the_client),

@@ -168,6 +168,13 @@ static enum call_fate park(
 	return park_it(self, call, false);
 }
 
+struct call *toy_first_parked(struct toy *t)
+{
+	LOCKED(&t->lock);
+	assert_true(t->parked_count > 0);
+	return call_ref(t->parked[0]->call);
+}
+
 void toy_finish_parked(struct toy *t, const struct err *why)
 {
 	struct parker *parked[2000];

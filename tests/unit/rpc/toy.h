@@ -40,6 +40,8 @@ void toy_done(struct toy *t);
 void toy_wait(struct toy *t, const size_t *what, size_t want);
 /* The value at "what" now. */
 size_t toy_look(struct toy *t, const size_t *what);
+/* A reference to the first that is parked. */
+struct call *toy_first_parked(struct toy *t);
 void toy_finish_parked(struct toy *t, const struct err *err);
 
 struct toy_server {
