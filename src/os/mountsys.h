@@ -22,6 +22,10 @@ MAY_BLOCK MUST_USE int mountsys_umount(const char *target, int flags);
  * write all that is dirty: a process apart does (spawn_apart()). */
 MAY_BLOCK MUST_USE int mountsys_umount_apart(const char *target, int flags);
 
+/* A directory in memory that is mounted nowhere: "/proc/<pid>/fd/N" is its path, and it ends
+ * with the descriptor. Or -errno. */
+MAY_BLOCK MUST_USE int mountsys_memory_dir(void);
+
 /* A detached copy of the mount at path ("" and a descriptor: of that very mount), with what is
  * mounted below if "recursive". A descriptor or -errno. */
 MAY_BLOCK MUST_USE int mountsys_clone_tree(int dirfd, const char *path, bool recursive);

@@ -195,6 +195,12 @@ static int connect_daemon(struct publisher *p)
 	return 0;
 }
 
+void publisher_prepare(struct publisher *p)
+{
+	if (p->address[0] != '\0')
+		(void)connect_daemon(p); /* the first event will try again */
+}
+
 static void call_forward(struct publisher *p, const struct event *e)
 {
 	TtrpcEvents__ForwardRequest request = TTRPC_EVENTS__FORWARD_REQUEST__INIT;

@@ -20,6 +20,9 @@ MUST_USE struct publisher *publisher_new(
 void publisher_free(struct publisher *p);
 DEFINE_AUTO(struct publisher *, publisher_free)
 
+/* Connects ahead of the first event, while there is nothing else to do. */
+void publisher_prepare(struct publisher *p);
+
 /* Copies the event. Topic as "/tasks/create". */
 void publisher_send(
 		struct publisher *p, const char *topic, const struct ProtobufCMessage *event);

@@ -41,6 +41,7 @@ rule() {
 @test "delete clears away after a killed shim" { rule delete_clears_away_after_a_killed_shim; }
 @test "delete of nothing succeeds" { rule delete_of_nothing_succeeds; }
 @test "info tells features" { rule info_tells_features; }
+@test "the pid and options of a container stand in its bundle" { rule the_pid_and_options_of_a_container_stand_in_its_bundle; }
 @test "execs leave nothing behind" { rule execs_leave_nothing_behind; }
 @test "unknown things are refused in the originals words" { rule unknown_things_are_refused_in_the_originals_words; }
 @test "incomplete requests do not end the shim" { rule incomplete_requests_do_not_end_the_shim; }

@@ -142,6 +142,7 @@ void container_forget(struct container *c)
 {
 	(void)map_remove(&c->shim->containers, c->id);
 	c->is_made = false;
+	loop_timer_free(take_ptr(c->pid_note));
 	list_for_each (it, &c->execs)
 		proc_forget(list_entry(it, struct proc, node));
 	proc_tell_waiters(c->init);

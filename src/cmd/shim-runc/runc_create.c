@@ -4,6 +4,7 @@
 #include "cmd/shim-runc/runc_create_priv.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "api/pb/any.pb-c.h"
 #include "api/pb/task_v3.pb-c.h"
@@ -18,6 +19,7 @@
 #include "cmd/shim-runc/runc_service_priv.h"
 #include "cmd/shim-runc/runc_shim_priv.h"
 #include "cmd/shim-runc/runc_spec.h"
+#include "shim/shim_publisher.h"
 
 static void nothing(void *arg)
 {
@@ -60,15 +62,6 @@ static void create_answer(struct op *op)
 	op_answer(op, &response.base);
 }
 
-static int read_pid(struct op *op, struct err *err)
-{
-	AUTO_FREE char *path = xasprintf("%s/init.pid", op->c->bundle);
-
-	if (bundle_read_pid(path, &op->p->pid, err) < 0)
-		return err_wrap(err, "failed to retrieve OCI runtime container pid");
-	return 0;
-}
-
 static void create_attached(struct op *op, const struct err *failure)
 {
 	struct container *c = op->c;
@@ -79,7 +72,8 @@ static void create_attached(struct op *op, const struct err *failure)
 		create_fail(op, failure);
 		return;
 	}
-	if (read_pid(op, &err) < 0) {
+	if (op_read_pid(op, &err) < 0) {
+		(void)err_wrap(&err, "failed to retrieve OCI runtime container pid");
 		create_fail(op, &err);
 		return;
 	}
@@ -103,14 +97,15 @@ static void create_ran(
 	op_attach_console(op, create_attached);
 }
 
-static char **create_argv(const struct container *c, const char *pty)
+static char **create_argv(struct op *op, const char *pty)
 {
+	const struct container *c = op->c;
 	char **argv = runc_argv(&c->runc, "create");
 
 	strv_add(&argv, "--bundle");
 	strv_add(&argv, c->bundle);
 	strv_add(&argv, "--pid-file");
-	strv_addf(&argv, "%s/init.pid", c->bundle);
+	strv_add(&argv, op_pid_path(op));
 	if (pty != NULL) {
 		strv_add(&argv, "--console-socket");
 		strv_add(&argv, pty);
@@ -138,6 +133,23 @@ int op_run_with_io(struct op *op, char **own_argv,
 	return 0;
 }
 
+/* What is not there counts as the default: such options are written while the runtime works. */
+static bool may_save_later(const struct container *c)
+{
+	return c->checkpoint == NULL && runc_options_are_default(&c->options) &&
+	       access(c->bundle, W_OK) == 0;
+}
+
+/* While the runtime works. */
+static void use_the_time(const struct container *c)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	publisher_prepare(c->shim->publisher);
+	if (may_save_later(c) && bundle_save_options(c->bundle, &c->options, &err) < 0)
+		log_warn(NULL, "%s: %s (ignored)", c->id, err_text(&err));
+}
+
 static void create_opened(void *arg, const struct err *failure)
 {
 	struct op *op = arg;
@@ -163,8 +175,10 @@ static void create_opened(void *arg, const struct err *failure)
 	/* The init may end before its pid is known. */
 	reaper_hold(c->shim->reaper);
 	op->holds_exits = true;
-	if (op_run_with_io(op, create_argv(c, pty), create_ran, &cause) < 0)
+	if (op_run_with_io(op, create_argv(op, pty), create_ran, &cause) < 0)
 		create_ran(op, NULL, &cause);
+	else
+		use_the_time(c);
 }
 
 static void look_at_spec(struct container *c)
@@ -185,7 +199,7 @@ static int prepare(struct op *op, const TaskV3__CreateTaskRequest *r, struct err
 			runc_options_decode(r->options->type_url, r->options->value.data,
 					r->options->value.len, &c->options, err) < 0)
 		return -1;
-	if (bundle_save_options(c->bundle, &c->options, err) < 0)
+	if (!may_save_later(c) && bundle_save_options(c->bundle, &c->options, err) < 0)
 		return -1;
 	look_at_spec(c);
 	if (r->n_rootfs > 0) {

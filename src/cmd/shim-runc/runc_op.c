@@ -141,6 +141,7 @@ static void op_end(struct op *op, const struct err *err)
 	if (op->temp_path != NULL)
 		(void)unlink(op->temp_path);
 	free(op->temp_path);
+	op_forget_pid_path(op);
 	ptysock_free(op->pty);
 	loop_timer_free(op->timer);
 	err_clear(&op->runtime_err);

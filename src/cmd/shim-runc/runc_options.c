@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/shim-runc/runc_options.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/arena.h"
 #include "api/pb.h"
@@ -103,6 +105,14 @@ void runc_options_to_json(const struct runc_options *o, struct buf *out)
 	json_out_member_if(&j, "task_api_address", o->task_api_address);
 	add_number(&j, "task_api_version", o->task_api_version);
 	json_out_end(&j);
+}
+
+bool runc_options_are_default(const struct runc_options *o)
+{
+	AUTO_BUF struct buf json = { .limit = SIZE_MAX };
+
+	runc_options_to_json(o, &json);
+	return json.size == 2 && memcmp(json.data, "{}", 2) == 0;
 }
 
 /* A root that cannot be read must not be taken for the default one. */

@@ -30,6 +30,8 @@ void runc_options_done(struct runc_options *o);
 MUST_USE int runc_options_decode(const char *type_url, const void *data, size_t size,
 		struct runc_options *out, struct err *err);
 
+MUST_USE bool runc_options_are_default(const struct runc_options *o);
+
 /* As options.json in the bundle. */
 void runc_options_to_json(const struct runc_options *o, struct buf *out);
 MUST_USE int runc_options_from_json(

@@ -41,6 +41,11 @@ struct shim {
 	const char *ns;
 	struct map containers; /* struct container by id; those being made as well */
 	int debug_listener;
+	struct pid_dir {
+		int fd; /* opened at the first use; -1 if that failed */
+		bool is_tried;
+		unsigned count; /* of names given */
+	} pid_dir;
 	bool is_stopping;
 	void (*stop)(void *arg); /* ends the program, politely */
 	void *stop_arg;
@@ -92,6 +97,7 @@ struct container {
 	struct oom_watch oom;
 	struct loop_watch *oom_ready;
 	char *checkpoint, *parent_checkpoint; /* restored from; NULL */
+	struct loop_timer *pid_note;	      /* until init.pid stands in the bundle */
 };
 
 /* runc_container.c */
@@ -136,6 +142,8 @@ struct op {
 	void (*next)(struct op *op);
 	void (*got_console)(struct op *op, const struct err *err);
 	char *temp_path; /* removed at the end */
+	char *pid_path;	 /* where the runtime writes a pid; NULL */
+	bool has_pid_in_memory;
 	bool holds_exits;
 	const void *request; /* its message, as long as the call */
 };
@@ -171,6 +179,13 @@ void op_attach_console(struct op *op, void (*then)(struct op *op, const struct e
 void proc_close_io(struct proc *p, void (*closed)(void *arg), void *arg);
 /* Waits for output to be passed on, within a bound. */
 void op_drain(struct op *op, void (*then)(struct op *op));
+
+/* runc_pid_file.c */
+/* Where the runtime is to write the pid of the operation's process; the operation's. */
+MUST_USE const char *op_pid_path(struct op *op);
+/* Reads it, and sees to it that it stands in the bundle. */
+MUST_USE int op_read_pid(struct op *op, struct err *err);
+void op_forget_pid_path(struct op *op);
 
 /* runc_exit.c */
 void proc_watch_exit(struct proc *p);

@@ -166,20 +166,12 @@ static void exec_fail(struct op *op, const struct err *err)
 	op_fail(op, err);
 }
 
-static int exec_read_pid(struct op *op, struct err *err)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s.pid", op->c->bundle, op->p->id);
-
-	if (bundle_read_pid(path, &op->p->pid, err) < 0)
-		return err_wrap(err, "failed to retrieve OCI runtime exec pid");
-	return 0;
-}
-
 static void exec_attached(struct op *op, const struct err *failure)
 {
 	AUTO_ERR struct err err = { 0 };
 
-	if (exec_read_pid(op, &err) < 0) {
+	if (op_read_pid(op, &err) < 0) {
+		(void)err_wrap(&err, "failed to retrieve OCI runtime exec pid");
 		exec_fail(op, &err);
 		return;
 	}
@@ -233,7 +225,7 @@ static int write_spec(struct op *op, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
 }
 
-static char **exec_argv(const struct op *op, const char *pty)
+static char **exec_argv(struct op *op, const char *pty)
 {
 	char **argv = runc_argv(&op->c->runc, "exec");
 
@@ -242,7 +234,7 @@ static char **exec_argv(const struct op *op, const char *pty)
 	add_option(&argv, "--console-socket", pty);
 	strv_add(&argv, "--detach");
 	strv_add(&argv, "--pid-file");
-	strv_addf(&argv, "%s/%s.pid", op->c->bundle, op->p->id);
+	strv_add(&argv, op_pid_path(op));
 	strv_add(&argv, op->c->id);
 	return argv;
 }

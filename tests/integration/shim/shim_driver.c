@@ -101,6 +101,38 @@ void a_container_lives_and_dies_in_order(void **state)
 	box_close(&b);
 }
 
+struct noted {
+	const struct box *b;
+	int pid;
+};
+
+static bool pid_is_noted(void *arg)
+{
+	const struct noted *n = arg;
+	AUTO_FREE char *want = xasprintf("%d", n->pid);
+	AUTO_FREE char *text = is_there(n->b->dir.fd, "bundles/c1/init.pid")
+					       ? get_file(n->b->dir.fd, "bundles/c1/init.pid")
+					       : NULL;
+
+	return text != NULL && str_eq(text, want);
+}
+
+/* Wherever the runtime writes it: "delete" reads it there, after the shim's own end. */
+void the_pid_and_options_of_a_container_stand_in_its_bundle(void **state)
+{
+	struct noted n;
+	struct box b;
+
+	make(&b, "c1", sleeper);
+	n = (struct noted){ &b, box_create(&b, "c1", "", "", "") };
+	assert_true(n.pid > 0);
+	assert_true(box_eventually(pid_is_noted, &n));
+	assert_true(is_there(b.dir.fd, "bundles/c1/options.json"));
+	assert_true(is_there(b.dir.fd, "bundles/c1/runtime"));
+	assert_true(box_begin(&b, "c1", "") > 0);
+	finish(&b, "c1");
+}
+
 void both_task_api_versions_are_served(void **state)
 {
 	struct box b;

@@ -29,6 +29,7 @@
 	T(delete_clears_away_after_a_killed_shim)                                              \
 	T(delete_of_nothing_succeeds)                                                          \
 	T(info_tells_features)                                                                 \
+	T(the_pid_and_options_of_a_container_stand_in_its_bundle)                              \
 	T(execs_leave_nothing_behind)                                                          \
 	T(unknown_things_are_refused_in_the_originals_words)                                   \
 	T(incomplete_requests_do_not_end_the_shim)                                             \

@@ -67,6 +67,18 @@ static void options_of_another_type_are_refused(void **state)
 			-1);
 }
 
+static void any_option_that_is_set_is_no_default(void **state)
+{
+	struct runc_options o = { 0 };
+
+	assert_true(runc_options_are_default(&o));
+	o.io_gid = 1;
+	assert_false(runc_options_are_default(&o));
+	o.io_gid = 0;
+	o.root = (char *)"/r";
+	assert_false(runc_options_are_default(&o));
+}
+
 static void a_member_of_another_type_is_no_default(void **state)
 {
 	static const char wrong[] = "{\"root\":5}", none[] = "{\"root\":null,\"more\":5}";
@@ -86,6 +98,7 @@ int main(void)
 		TEST(absent_or_empty_options_are_the_defaults),
 		TEST(options_survive_the_way_through_the_file),
 		TEST(options_of_another_type_are_refused),
+		TEST(any_option_that_is_set_is_no_default),
 		TEST(a_member_of_another_type_is_no_default),
 	};
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "base/buf.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "os/mountsys.h"
 #include "support/tempdir.h"
@@ -131,6 +133,27 @@ static void an_umount_apart_leaves_its_end_to_a_child(void **state)
 	assert_int_equal(mountsys_umount(base, 0), 0);
 }
 
+static void a_directory_in_memory_has_a_path_but_no_place(void **state)
+{
+	int memory = mountsys_memory_dir();
+	AUTO_FREE char *file = xasprintf("/proc/%d/fd/%d/x", getpid(), memory);
+	AUTO_FREE char *other = xasprintf("/proc/%d/fd/%d/y", getpid(), memory);
+	AUTO_BUF struct buf table = { .limit = 64 << 20 };
+	AUTO_CLOSE int fd = -1;
+
+	if (memory == -EPERM)
+		skip();
+	assert_true(memory >= 0);
+	fd = open(file, O_CREAT | O_EXCL | O_WRONLY | O_SYNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(rename(file, other), 0);
+	assert_int_equal(faccessat(memory, "y", F_OK, 0), 0);
+	assert_int_equal(unlink(other), 0);
+	assert_int_equal(io_read_file(AT_FDCWD, "/proc/self/mountinfo", &table), 0);
+	assert_null(strstr(table.data, "/proc/self/fd"));
+	assert_int_equal(close(memory), 0);
+}
+
 static void bad_maps_are_refused(void **state)
 {
 	assert_true(mountsys_make_userns("nonsense", "0 0 1") < 0);
@@ -144,6 +167,7 @@ int main(void)
 		T(a_mount_can_name_its_layers_relative_to_a_directory),
 		T(owners_are_shifted_by_a_user_namespace),
 		T(an_umount_apart_leaves_its_end_to_a_child),
+		T(a_directory_in_memory_has_a_path_but_no_place),
 		T(bad_maps_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
