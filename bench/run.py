@@ -238,6 +238,7 @@ class Bench:
             for i in ids:
                 self.run('start', d.sock, d.parent, spec, i)
             os.sync()  # fresh binaries count as private until they are written
+            time.sleep(3)  # until they are at rest
             pids = shims_of(d.sock)
             threads = max(len(os.listdir(f'/proc/{p}/task')) for p in pids)
             got[d.name] = (statistics.median(pss(p) for p in pids), threads, len(pids))

@@ -35,6 +35,7 @@ make_image "$D/i.tar"
 for i in $(seq "$n"); do
   "$CTR" run -d --null-io "$IMAGE" "idle$i" sleep 100000
 done
+read -r -t 3 <> <(:) || true # until they are at rest
 sync # pages of a binary that has just been linked count as dirty
 shims=$(daemon_shims)
 count=$(echo "$shims" | wc -w)

@@ -96,6 +96,7 @@ class Tasks:
             spec = self.spec(f'group-{d.name}', ['/bin/sleep', '10000'], {'io.containerd.runc.v2.group': f'g{os.getpid()}'})
             ids = self.start(d, spec, 50)
             os.sync()
+            time.sleep(3)  # until it is at rest
             shims = self.shims_of(d.sock)
             assert len(shims) == 1, f'{d.name}: {len(shims)} shims'
             got[d.name] = self.pss(shims[0])

@@ -24,9 +24,11 @@ struct loop {
 	uv_loop_t uv;
 	uv_async_t wake;
 	uv_timer_t limit; /* bounds loop_run_once() */
+	uv_prepare_t before_wait;
 	struct mutex lock;
 	struct list posted; /* under lock */
 	bool draining;	    /* under lock: the loop thread will look at posted again */
+	bool once;	    /* driven by loop_run_once() */
 	atomic_bool stop;
 	atomic_ulong owner; /* the thread inside run, 0 outside */
 	int signal_fd;
@@ -34,6 +36,12 @@ struct loop {
 	struct loop_watch *signal_watch;
 	struct list handlers; /* struct handler */
 	struct list children; /* struct child */
+	struct {
+		uv_timer_t timer;
+		void (*begin)(void *arg); /* NULL: nobody asked */
+		void *arg;
+		uint64_t quiet_ms, worked_ms; /* worked: as uv_now() tells */
+	} rest;
 };
 
 struct loop_watch {
@@ -78,6 +86,28 @@ bool loop_is_mine(const struct loop *l)
 	return atomic_load(&l->owner) == pthread_self();
 }
 
+static void on_rest(uv_timer_t *timer)
+{
+	struct loop *l = timer->data;
+	uint64_t due = l->rest.worked_ms + l->rest.quiet_ms;
+
+	if (uv_now(&l->uv) < due)
+		(void)uv_timer_start(timer, on_rest, due - uv_now(&l->uv), 0);
+	else
+		l->rest.begin(l->rest.arg);
+}
+
+/* The timer is not set anew for each event: when it fires, it looks how long ago the last was.
+ */
+static void note_work(struct loop *l)
+{
+	if (l->rest.begin == NULL)
+		return;
+	l->rest.worked_ms = uv_now(&l->uv);
+	if (!uv_is_active((uv_handle_t *)&l->rest.timer))
+		(void)uv_timer_start(&l->rest.timer, on_rest, l->rest.quiet_ms, 0);
+}
+
 static bool run_posted(struct loop *l)
 {
 	struct list todo = LIST_INIT(todo);
@@ -88,6 +118,7 @@ static bool run_posted(struct loop *l)
 	mutex_unlock(&l->lock);
 	if (list_is_empty(&todo))
 		return false;
+	note_work(l);
 	while (!list_is_empty(&todo)) {
 		struct loop_task *task = list_first(&todo, struct loop_task, node);
 
@@ -98,23 +129,49 @@ static bool run_posted(struct loop *l)
 }
 
 /* Tasks that tasks post run in the same turn, so that a flush after many answers costs nothing;
- * but not without end, or the sockets would starve. */
+ * but not without end, or the sockets would starve: then the next wait is short. True if there
+ * were any, and none are left. */
 #define MAX_ROUNDS 8
+
+static bool drain(struct loop *l)
+{
+	int rounds = 0;
+	bool more;
+
+	while (run_posted(l) && ++rounds < MAX_ROUNDS)
+		continue;
+	if (rounds == 0)
+		return false;
+	mutex_lock(&l->lock);
+	l->draining = false;
+	more = !list_is_empty(&l->posted);
+	mutex_unlock(&l->lock);
+	if (more)
+		(void)uv_async_send(&l->wake);
+	return !more;
+}
+
+/* Ends the wait of loop_run_once(), which has served something: its caller wants to look. */
+static void end_turn(struct loop *l)
+{
+	if (l->once || atomic_load(&l->stop))
+		uv_stop(&l->uv);
+}
+
+static void on_before_wait(uv_prepare_t *prepare)
+{
+	struct loop *l = prepare->data;
+
+	if (drain(l))
+		end_turn(l);
+}
 
 static void on_wake(uv_async_t *wake)
 {
 	struct loop *l = wake->data;
-	int rounds = 0;
 
-	while (run_posted(l) && ++rounds < MAX_ROUNDS)
-		continue;
-	mutex_lock(&l->lock);
-	l->draining = false;
-	if (!list_is_empty(&l->posted))
-		(void)uv_async_send(&l->wake);
-	mutex_unlock(&l->lock);
-	if (atomic_load(&l->stop))
-		uv_stop(&l->uv);
+	(void)drain(l);
+	end_turn(l);
 }
 
 static void on_limit(uv_timer_t *timer)
@@ -136,7 +193,10 @@ struct loop *loop_new(void)
 	must(uv_loop_init(&l->uv));
 	must(uv_async_init(&l->uv, &l->wake, on_wake));
 	must(uv_timer_init(&l->uv, &l->limit));
-	l->wake.data = l;
+	must(uv_timer_init(&l->uv, &l->rest.timer));
+	must(uv_prepare_init(&l->uv, &l->before_wait));
+	must(uv_prepare_start(&l->before_wait, on_before_wait));
+	l->wake.data = l->before_wait.data = l->rest.timer.data = l;
 	mutex_init(&l->lock, RANK_loop_queue);
 	list_init(&l->posted);
 	list_init(&l->handlers);
@@ -172,11 +232,11 @@ static void free_object(uv_handle_t *handle)
 
 static void close_handle(uv_handle_t *handle, void *arg)
 {
-	const struct loop *l = arg;
+	const char *l = arg, *at = (const char *)handle;
 
 	if (uv_is_closing(handle))
 		return;
-	if (handle == (const uv_handle_t *)&l->wake || handle == (const uv_handle_t *)&l->limit)
+	if (at >= l && at < l + sizeof(struct loop)) /* a part of it */
 		uv_close(handle, NULL);
 	else
 		uv_close(handle, free_object);
@@ -240,15 +300,24 @@ void loop_run(struct loop *l)
 	leave(l);
 }
 
-void loop_run_once(struct loop *l, int timeout_ms)
+static void wait_once(struct loop *l, int timeout_ms)
 {
-	enter(l);
+	l->once = true;
 	if (timeout_ms > 0) {
 		uv_update_time(&l->uv);
 		(void)uv_timer_start(&l->limit, on_limit, (uint64_t)timeout_ms, 0);
 	}
 	(void)uv_run(&l->uv, timeout_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
 	(void)uv_timer_stop(&l->limit);
+	l->once = false;
+	(void)drain(l);
+}
+
+void loop_run_once(struct loop *l, int timeout_ms)
+{
+	enter(l);
+	if (!drain(l) || timeout_ms == 0)
+		wait_once(l, timeout_ms);
 	leave(l);
 }
 
@@ -258,16 +327,36 @@ void loop_stop(struct loop *l)
 	(void)uv_async_send(&l->wake);
 }
 
+/* A loop that nobody drives, or that this thread drives, looks at what is posted before it
+ * waits again; only another thread's must be woken. Who begins to drive says so before he takes
+ * the lock, so that one of the two sees the other. */
+static bool may_be_asleep_locked(const struct loop *l)
+{
+	unsigned long owner = atomic_load(&l->owner);
+
+	return owner != 0 && owner != pthread_self() && !l->draining;
+}
+
 void loop_post(struct loop *l, struct loop_task *task)
 {
-	bool first;
+	bool wake;
 
 	mutex_lock(&l->lock);
-	first = list_is_empty(&l->posted) && !l->draining;
+	wake = list_is_empty(&l->posted) && may_be_asleep_locked(l);
 	list_append(&l->posted, &task->node);
 	mutex_unlock(&l->lock);
-	if (first)
+	if (wake)
 		(void)uv_async_send(&l->wake);
+}
+
+void loop_on_rest(struct loop *l, int64_t quiet_ms, void (*begin)(void *arg), void *arg)
+{
+	assert_mine(l);
+	l->rest.begin = begin;
+	l->rest.arg = arg;
+	l->rest.quiet_ms = (uint64_t)quiet_ms;
+	uv_update_time(&l->uv);
+	note_work(l);
 }
 
 static int uv_mask(const struct loop_watch *w)
@@ -298,6 +387,7 @@ static void on_ready(uv_poll_t *poll, int status, int uv_events)
 	struct loop_watch *w = poll->data;
 	int events = 0;
 
+	note_work(container_of(poll->loop, struct loop, uv));
 	if (status < 0) {
 		/* libuv has stopped the handle: an error on the descriptor, such as a pipe
 		 * without readers. The next read or write will name it. */
@@ -354,8 +444,11 @@ void loop_watch_free(struct loop_watch *w)
 
 static void on_timer(uv_timer_t *timer)
 {
+	struct loop *l = container_of(timer->loop, struct loop, uv);
 	struct loop_timer *t = timer->data;
 
+	note_work(l);
+	end_turn(l);
 	t->fired(t->arg);
 }
 

@@ -41,8 +41,9 @@ void loop_free(struct loop *l); /* runs what was posted, closes all handles; NUL
 
 /* Marks the calling thread as a loop thread (base/thread.h) and serves until loop_stop(). */
 void loop_run(struct loop *l);
-/* Serves what is ready; waits at most timeout_ms for something (0: not at all, -1: for ever).
- * Marks nothing: a process with one thread (the shim) calls this over and over. */
+/* Serves what is posted, or else what is ready; waits at most timeout_ms for something (0: not
+ * at all, and both are served; -1: for ever). Marks nothing: a process with one thread (the
+ * shim) calls this over and over. */
 void loop_run_once(struct loop *l, int timeout_ms);
 ANY_THREAD void loop_stop(struct loop *l);
 /* True inside the callbacks of this loop: the calling thread is the one that drives it. */
@@ -58,6 +59,11 @@ ON_LOOP MUST_USE struct loop_watch *loop_watch_new(struct loop *l, int fd, int e
 		void (*ready)(void *arg, int events), void *arg);
 ON_LOOP void loop_watch_set(struct loop_watch *w, int events); /* 0: pause */
 ON_LOOP void loop_watch_free(struct loop_watch *w);	       /* NULL is fine */
+
+/* Calls begin() when nothing has happened for quiet_ms: once, and again after the next event
+ * that is followed by such a time. One per loop. A loop at rest has no timer for it. */
+ON_LOOP void loop_on_rest(
+		struct loop *l, int64_t quiet_ms, void (*begin)(void *arg), void *arg);
 
 /* Fires once after delay_ms; loop_timer_set() arms it (again), a negative delay disarms it. */
 ON_LOOP MUST_USE struct loop_timer *loop_timer_new(

@@ -15,6 +15,7 @@
 #include "cmd/containerd/takeover.h"
 #include "loop/loop.h"
 #include "os/notify.h"
+#include "os/rest.h"
 #include "plugin/plugin_set.h"
 #include "rpc/handover.h"
 #include "rpc/server.h"
@@ -22,6 +23,9 @@
 /* Calls that are being answered get this long when the daemon ends; those that only wait are
  * cancelled at the end of it. */
 #define STOP_GRACE_MS 250
+
+/* Longer than threads without work live (base/pool.c), so that they are gone. */
+#define REST_MS 11000
 
 void daemon_notify(const char *state)
 {
@@ -117,6 +121,12 @@ static int replace_other(struct daemon *d, struct release *r, struct err *err)
 	return 0;
 }
 
+static void rest(void *arg)
+{
+	(void)arg;
+	process_rest();
+}
+
 int daemon_serve(struct daemon *d, struct err *err)
 {
 	struct release release;
@@ -129,6 +139,7 @@ int daemon_serve(struct daemon *d, struct err *err)
 	took = clock_mono_ns() - d->start_ns;
 	log_info(NULL, "containerd successfully booted in %lld.%06llds",
 			(long long)(took / NS_PER_S), (long long)(took % NS_PER_S / NS_PER_US));
+	loop_on_rest(d->host.loop, REST_MS, rest, NULL);
 	loop_run(d->host.loop);
 	if (d->has_stopper)
 		thread_join(d->stopper);

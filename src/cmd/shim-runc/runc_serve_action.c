@@ -22,6 +22,7 @@
 #include "loop/loop.h"
 #include "os/pipe.h"
 #include "os/process.h"
+#include "os/rest.h"
 #include "os/unix_socket.h"
 #include "rpc/server.h"
 #include "shim/shim_console.h"
@@ -33,6 +34,8 @@
 /* For the last events, and the last answers. */
 #define FLUSH_MS 5000
 #define GRACE_MS 1000
+/* Between what belongs together (create, start, wait) there is less. */
+#define REST_MS 2000
 
 struct server {
 	struct shim shim;
@@ -167,6 +170,12 @@ static void open_debug(struct server *s, const struct shim_flags *flags)
 	debug_serve(&s->shim, fd);
 }
 
+static void rest(void *arg)
+{
+	(void)arg;
+	process_rest();
+}
+
 static int serve(struct server *s, const struct shim_flags *flags, struct err *err)
 {
 	const struct rpc_limits limits = { 0 };
@@ -181,6 +190,7 @@ static int serve(struct server *s, const struct shim_flags *flags, struct err *e
 		return -1;
 	open_debug(s, flags);
 	log_debug(NULL, "serving api on socket %s", str_or(s->socket_path, "(none)"));
+	loop_on_rest(s->shim.loop, REST_MS, rest, NULL);
 	while (!s->is_over)
 		loop_run_once(s->shim.loop, -1);
 	return 0;

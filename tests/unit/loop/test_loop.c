@@ -323,6 +323,83 @@ static void signals_come_to_the_loop(void **state)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
+static void rest_comes_once_after_the_last_event(void **state)
+{
+	struct loop *l = loop_new();
+	struct seen rested = { 0 }, timed = { 0 };
+	struct loop_timer *t = loop_timer_new(l, fired, &timed);
+
+	loop_on_rest(l, 20, fired, &rested);
+	for (int i = 0; i < 3; i++) { /* events that do not let it rest */
+		loop_timer_set(t, 1);
+		run_until(l, &timed.calls, i + 1);
+	}
+	run_until(l, &rested.calls, 1);
+	loop_run_once(l, 50);
+	assert_int_equal(rested.calls, 1);
+	loop_timer_set(t, 0);
+	run_until(l, &rested.calls, 2);
+	loop_free(l);
+}
+
+struct reposter {
+	struct loop_task task;
+	struct loop *loop;
+	int left, ran;
+};
+
+static void run_and_post(struct loop_task *task)
+{
+	struct reposter *p = container_of(task, struct reposter, task);
+
+	p->ran++;
+	if (p->left-- > 0)
+		loop_post(p->loop, task);
+}
+
+static void post_on_timer(void *arg)
+{
+	struct reposter *p = arg;
+
+	loop_post(p->loop, &p->task);
+}
+
+/* Without a timeout: a wait would not end. */
+static void what_is_posted_by_a_callback_ends_the_wait(void **state)
+{
+	struct loop *l = loop_new();
+	struct reposter p = { .loop = l, .left = 3, .task.run = run_and_post };
+	struct loop_timer *t = loop_timer_new(l, post_on_timer, &p);
+
+	alarm(60);
+	loop_timer_set(t, 0);
+	while (p.ran < 4)
+		loop_run_once(l, -1);
+	loop_post(l, &p.task);
+	loop_run_once(l, -1);
+	assert_int_equal(p.ran, 5);
+	alarm(0);
+	loop_free(l);
+}
+
+static void endless_posting_starves_no_descriptor(void **state)
+{
+	struct loop *l = loop_new();
+	struct reposter p = { .loop = l, .left = 1000000, .task.run = run_and_post };
+	struct seen s = { 0 };
+	int fd = eventfd(1, EFD_CLOEXEC);
+
+	s.watch = loop_watch_new(l, fd, LOOP_READ, note, &s);
+	loop_post(l, &p.task);
+	while (s.calls == 0 && p.left > 0)
+		loop_run_once(l, -1);
+	assert_true(s.calls > 0 && p.left > 0);
+	p.left = 0;
+	loop_watch_free(s.watch);
+	loop_free(l);
+	close(fd);
+}
+
 static int pidfd_of(const char *script)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };
@@ -364,6 +441,9 @@ int main(void)
 		TEST(a_timer_fires_once_per_arming),
 		TEST(waiting_once_is_bounded),
 		TEST(posts_of_a_thread_keep_their_order),
+		TEST(rest_comes_once_after_the_last_event),
+		TEST(what_is_posted_by_a_callback_ends_the_wait),
+		TEST(endless_posting_starves_no_descriptor),
 		TEST(run_marks_the_thread_until_stop),
 		TEST(what_was_posted_runs_before_the_end),
 		TEST(signals_come_to_the_loop),
