@@ -53,7 +53,7 @@ struct step {
 	const char *data;
 	/* The answer, or the failure. */
 	int64_t got_offset;
-	const char *digest_of; /* NULL: not looked at */
+	const char *digest_of, *digest; /* NULL: not looked at */
 	enum err_kind kind;
 	const char *text;
 };
@@ -132,6 +132,8 @@ static void run(struct world *w, const struct step *steps)
 		assert_int_equal(answer->offset, steps->got_offset);
 		if (steps->digest_of != NULL)
 			assert_string_equal(answer->digest, digest_of(steps->digest_of));
+		if (steps->digest != NULL)
+			assert_string_equal(answer->digest, steps->digest);
 		if (steps->action == STAT) {
 			assert_non_null(answer->started_at);
 			assert_int_equal(answer->total, steps->total);
@@ -273,6 +275,20 @@ static void a_blob_that_is_there_ends_the_stream(void **state)
 						    .kind = ERR_EXISTS, .text = want } });
 	/* That ingest is gone: the ref begins anew. */
 	run(*state, (struct step[]){ { STAT, "e3", .got_offset = 0 }, END });
+}
+
+/* Clients compare what they get with what they expected. */
+static void a_commit_tells_the_digest_it_was_given(void **state)
+{
+	char digest[DIGEST_TEXT_SIZE];
+
+	digest_bytes(DIGEST_SHA512, "long", 4, digest);
+	run(*state, (struct step[]){ { STAT, "h", .expected = digest, .digest_of = "" },
+				    { WRITE, .data = "long", .got_offset = 4,
+						    .digest_of = "long" },
+				    { COMMIT, .offset = 4, .expected = digest, .got_offset = 4,
+						    .digest = digest },
+				    END });
 }
 
 static void a_wrong_digest_or_size_is_a_failed_precondition(void **state)
@@ -478,6 +494,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_stream_that_ends_can_be_resumed, begin, end),
 		cmocka_unit_test_setup_teardown(
 				a_blob_that_is_there_ends_the_stream, begin, end),
+		cmocka_unit_test_setup_teardown(
+				a_commit_tells_the_digest_it_was_given, begin, end),
 		cmocka_unit_test_setup_teardown(
 				a_wrong_digest_or_size_is_a_failed_precondition, begin, end),
 		cmocka_unit_test_setup_teardown(a_ref_has_one_writer_at_a_time, begin, end),
