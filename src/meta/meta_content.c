@@ -178,7 +178,7 @@ static int apply(struct content_info *to, const struct update_op *op, struct err
 					to->digest);
 		}
 	}
-	return meta_labels_check(&to->labels, "content.Labels", err);
+	return meta_labels_check(&to->labels, "info.Labels", err);
 }
 
 int meta_blob_store(struct meta *m, struct kv_txn *txn, const char *ns,
@@ -230,7 +230,7 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 {
 	const struct content_info *i = object;
 
-	if (n == 1 && str_eq(path[0], "digest")) {
+	if (str_eq(path[0], "digest")) {
 		*ret_value = i->digest;
 		return true;
 	}

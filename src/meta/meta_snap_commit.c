@@ -26,6 +26,7 @@ struct commit_op {
 	struct commit_record intent; /* owned */
 	char *parent_backend;	     /* owned; NULL: no rebase */
 	struct snapshot_record old;  /* owned */
+	bool is_taken;		     /* the name is: only the lease was added to */
 };
 
 static void commit_op_done(struct commit_op *op)
@@ -73,13 +74,22 @@ static int check(struct kv_txn *txn, struct commit_op *op, struct err *err)
 	if (meta_lease_check(txn, op->ns, op->lease, err) < 0)
 		return -1;
 	rc = meta_snapshot_exists(txn, op->ns, op->s->name, op->name, err);
+	op->is_taken = rc > 0;
 	if (rc != 0)
-		return rc < 0 ? -1 : name_is_taken(op->name, err);
+		return rc < 0 ? -1 : 0;
 	snapshot_record_done(&op->old);
 	rc = meta_snapshot_load(txn, op->ns, op->s->name, op->key, &op->old, err);
 	if (rc <= 0)
 		return rc == 0 ? meta_no_snapshot(op->key, err) : -1;
 	return find_new_parent(txn, op, err);
+}
+
+static int lease_name(struct kv_txn *txn, const struct commit_op *op, const char *name,
+		struct err *err)
+{
+	AUTO_FREE char *type = meta_snapshot_type(op->s);
+
+	return meta_lease_add(op->s->meta, txn, op->ns, op->lease, type, name, err);
 }
 
 static struct kv_bytes link_key(struct buf *key, const struct commit_op *op)
@@ -98,6 +108,8 @@ static int write_intent(struct kv_txn *txn, void *arg, struct err *err)
 	commit_record_done(r);
 	if (check(txn, op, err) < 0)
 		return -1;
+	if (op->is_taken)
+		return lease_name(txn, op, op->name, err);
 	r->name = xstrdup(op->name);
 	r->old_backend = xstrdup(op->old.backend);
 	r->new_backend = meta_backend_key(op->ns, op->seq, op->name);
@@ -154,7 +166,7 @@ static int finish(struct kv_txn *txn, void *arg, struct err *err)
 		return -1;
 	if (meta_snapshot_store(op->s, txn, op->ns, op->intent.name, &r, err) < 0)
 		return -1;
-	return meta_lease_add(op->s->meta, txn, op->ns, op->lease, type, op->intent.name, err);
+	return lease_name(txn, op, op->intent.name, err);
 }
 
 static int commit_backend(struct commit_op *op, struct ctx *ctx, struct err *err)
@@ -204,6 +216,8 @@ static int commit_held(struct commit_op *op, struct ctx *ctx, struct err *err)
 	if (recover_earlier(op, err) < 0 || meta_next_seq(op->s->meta, &op->seq, err) < 0 ||
 			meta_update(op->s->meta, write_intent, op, false, err) < 0)
 		return -1;
+	if (op->is_taken) /* and leased, so that whoever asked can use what is there */
+		return name_is_taken(op->name, err);
 	hold = meta_backend_hold_name(op->s->name, op->intent.new_backend);
 	if (hold_alone(&op->s->meta->holds, ctx, hold, &held, err) < 0 ||
 			commit_backend(op, ctx, err) < 0)
@@ -249,7 +263,7 @@ int meta_snapshot_commit(struct snapshotter *self, struct ctx *ctx, const char *
 		.labels = labels == NULL ? &none : labels };
 	int rc;
 
-	if (ns == NULL || meta_labels_check(op.labels, "snapshot.Labels", err) < 0)
+	if (ns == NULL || meta_labels_check(op.labels, "info.Labels", err) < 0)
 		return -1;
 	if (str_is_empty(name))
 		return err_set(err, ERR_INVALID, "snapshot: name required");

@@ -410,7 +410,7 @@ static int create(struct snapshotter *self, struct ctx *ctx, enum snapshot_kind 
 		.labels = labels == NULL ? &none : labels };
 	int rc;
 
-	if (ns == NULL || meta_labels_check(op.labels, "snapshot.Labels", err) < 0)
+	if (ns == NULL || meta_labels_check(op.labels, "info.Labels", err) < 0)
 		return -1;
 	if (str_is_empty(key))
 		return err_set(err, ERR_INVALID, "snapshot: key required");
@@ -489,11 +489,11 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 	static const char *const kinds[] = { "unknown", "view", "active", "committed" };
 	const struct snapshot_info *i = object;
 
-	if (n == 1 && str_eq(path[0], "kind"))
+	if (str_eq(path[0], "kind"))
 		*ret_value = (size_t)i->kind < ARRAY_LEN(kinds) ? kinds[i->kind] : kinds[0];
-	else if (n == 1 && str_eq(path[0], "name"))
+	else if (str_eq(path[0], "name"))
 		*ret_value = i->name;
-	else if (n == 1 && str_eq(path[0], "parent"))
+	else if (str_eq(path[0], "parent"))
 		*ret_value = i->parent;
 	else if (str_eq(path[0], "labels"))
 		return filter_label(&i->labels, path, n, ret_value);
@@ -645,7 +645,7 @@ static int apply(struct labels *to, const struct update_op *op, struct err *err)
 			return err_set(err, ERR_INVALID,
 					"cannot update %s field on snapshot %s", path, name);
 	}
-	return meta_labels_check(to, "snapshot.Labels", err);
+	return meta_labels_check(to, "info.Labels", err);
 }
 
 static int update_record(struct kv_txn *txn, void *arg, struct err *err)

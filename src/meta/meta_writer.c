@@ -305,7 +305,7 @@ static int commit(struct meta_writer *w, struct ctx *ctx, int64_t size, const ch
 	char name[BLOB_HOLD_SIZE];
 	int rc;
 
-	if (labels != NULL && meta_labels_check(labels, "content.Labels", err) < 0)
+	if (labels != NULL && meta_labels_check(labels, "info.Labels", err) < 0)
 		return -1;
 	if (freeze_status(w, err) < 0 || check_size(w, size, expected, err) < 0 ||
 			check_lease(w->m, w->ns, ctx->lease, err) < 0)

@@ -171,6 +171,14 @@ int snap_check_rebase(const struct snapshot_info *active, const char *parent, st
 	return 1;
 }
 
+int snap_refuse_rebase(const char *parent, struct err *err)
+{
+	if (err->kind != ERR_INVALID)
+		return -1;
+	err_clear(err);
+	return err_set(err, ERR_PRECONDITION, "parent \"%s\" is not committed", parent);
+}
+
 void snap_info_set_labels(struct snapshot_info *info, const struct labels *labels)
 {
 	labels_done(&info->labels);

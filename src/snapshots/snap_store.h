@@ -109,6 +109,8 @@ MUST_USE int snap_check_active(
 /* 1: the parent is to be added, and its own check comes next; 0: nothing changes. */
 MUST_USE int snap_check_rebase(
 		const struct snapshot_info *active, const char *parent, struct err *err);
+/* A parent that is not committed makes a new snapshot INVALID, but a commit PRECONDITION. */
+int snap_refuse_rebase(const char *parent, struct err *err);
 void snap_info_set_labels(struct snapshot_info *info, const struct labels *labels);
 
 /* One in memory: nothing survives. */

@@ -110,7 +110,9 @@ static int check_rebase(struct store_mem *s, const struct snapshot_info *active,
 {
 	int rc = snap_check_rebase(active, parent, err);
 
-	return rc > 0 ? snap_check_parent(find_info(s, parent), parent, err) : rc;
+	if (rc > 0 && snap_check_parent(find_info(s, parent), parent, err) < 0)
+		return snap_refuse_rebase(parent, err);
+	return rc;
 }
 
 static int mem_commit(struct snap_store *self, const char *name, const char *key,

@@ -312,8 +312,10 @@ static int commit_in(struct kv_txn *txn, void *arg, struct err *err)
 	if (check_commit(txn, op, &r, err) < 0)
 		return -1;
 	rebase = snap_check_rebase(&r.info, op->parent, err);
-	if (rebase < 0 || (rebase > 0 && adopt_parent(txn, op->parent, &r, err) < 0))
+	if (rebase < 0)
 		return -1;
+	if (rebase > 0 && adopt_parent(txn, op->parent, &r, err) < 0)
+		return snap_refuse_rebase(op->parent, err);
 	free(r.info.name);
 	r.info.name = xstrdup(op->name);
 	r.info.kind = SNAPSHOT_COMMITTED;

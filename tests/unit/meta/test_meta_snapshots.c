@@ -69,6 +69,31 @@ static void errors_have_the_originals_words(void **state)
 			ERR_EXISTS, "snapshot \"c\": already exists");
 }
 
+/* So that whoever unpacked the same meanwhile can go on with it. */
+static void a_name_that_is_taken_is_told_and_leased(void **state)
+{
+	struct ctx leased = { .ns = "ns", .lease = "l" };
+	AUTO_ERR struct err err = { 0 };
+
+	prepare_in(&ctx, "k", NULL, labels_of(NULL));
+	commit_in(&ctx, "c", "k", labels_of(NULL));
+	prepare_in(&ctx, "k", NULL, labels_of(NULL));
+	add_lease(&ctx, "l", labels_of(NULL));
+	assert_error(snapshot_commit(sn(), &leased, "c", "k", NULL, NULL, &err), &err,
+			ERR_EXISTS, "snapshot \"c\": already exists");
+	expect_resources(&ctx, "l", "snapshots/mem:c\n");
+}
+
+static void a_parent_for_a_commit_must_be_committed(void **state)
+{
+	AUTO_ERR struct err err = { 0 };
+
+	prepare_in(&ctx, "k", NULL, labels_of(NULL));
+	prepare_in(&ctx, "p", NULL, labels_of(NULL));
+	assert_fails(snapshot_commit(sn(), &ctx, "c", "k", "p", NULL, &err), &err,
+			ERR_PRECONDITION);
+}
+
 static void only_some_labels_reach_the_backend(void **state)
 {
 	struct snapshot_info i;
@@ -406,6 +431,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RULE(namespaces_have_their_own_names),
 		RULE(errors_have_the_originals_words),
+		RULE(a_name_that_is_taken_is_told_and_leased),
+		RULE(a_parent_for_a_commit_must_be_committed),
 		RULE(only_some_labels_reach_the_backend),
 		RULE(updates_change_labels_only),
 		RULE(a_removed_key_is_free_at_once),

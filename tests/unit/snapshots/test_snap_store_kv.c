@@ -106,6 +106,7 @@ static void everything_of_a_snapshot_survives(void **state)
 
 static void children_are_known_after_a_restart(void **state)
 {
+	struct snapshot_usage usage = { 0 };
 	AUTO_ERR struct err err = { 0 };
 
 	(void)create("k", NULL);
@@ -114,6 +115,10 @@ static void children_are_known_after_a_restart(void **state)
 	commit("rebased", "child", "base");
 	open_again();
 	assert_fails(snap_store_remove(store, "base", NULL, &err), &err, ERR_PRECONDITION);
+	(void)create("late", NULL);
+	(void)create("active", NULL);
+	assert_fails(snap_store_commit(store, "c", "late", "active", &usage, NULL, &err), &err,
+			ERR_PRECONDITION);
 	assert_ok(snap_store_remove(store, "rebased", NULL, &err), &err);
 	assert_ok(snap_store_remove(store, "base", NULL, &err), &err);
 }
