@@ -78,11 +78,14 @@ static bool is_worth_it(const struct scheduler *s)
 /*
  * The original's timer ticks once an interval, whether there is something to do or not; here
  * the tick is reckoned. So what is deleted lies around for a part of the interval, and clients
- * that clean up piece by piece usually find the pieces still there.
+ * that clean up piece by piece usually find the pieces still there. What somebody waits for
+ * is not put off beyond the tick, however long the delay. NEVER: there is no tick yet.
  */
 static int64_t next_tick(const struct scheduler *s, int64_t now)
 {
-	if (!s->was_run || s->interval_ns <= 0 || now < s->last_ns)
+	if (!s->was_run || s->interval_ns <= 0)
+		return NEVER;
+	if (now < s->last_ns)
 		return now;
 	return s->last_ns + ((now - s->last_ns) / s->interval_ns + 1) * s->interval_ns;
 }
@@ -90,15 +93,15 @@ static int64_t next_tick(const struct scheduler *s, int64_t now)
 static void schedule_locked(struct scheduler *s)
 {
 	const struct gc_config *c = &s->config;
-	int64_t now = clock_mono_ns(), soon = now + c->schedule_delay_ns, tick;
+	int64_t now = clock_mono_ns(), soon = now + c->schedule_delay_ns;
+	int64_t tick = next_tick(s, now);
 
 	if (s->is_triggered ||
 			(c->deletion_threshold > 0 &&
 					s->deletions >= (uint64_t)c->deletion_threshold)) {
-		arm_locked(s, soon);
+		arm_locked(s, tick < soon ? tick : soon);
 	} else if (is_worth_it(s)) {
-		tick = next_tick(s, now);
-		arm_locked(s, tick > soon ? tick : soon);
+		arm_locked(s, tick == NEVER ? soon : tick);
 	}
 }
 

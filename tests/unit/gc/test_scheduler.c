@@ -103,6 +103,20 @@ static void a_deletion_brings_a_run(void **state)
 	wait_for_runs(2);
 }
 
+/* As in the original, whose timer ticks anyway. */
+static void a_delay_ends_with_the_interval(void **state)
+{
+	struct gc_config config = quick;
+
+	config.startup_delay_ns = 1;
+	config.schedule_delay_ns = 3600 * NS_PER_S;
+	start(config);
+	wait_for_runs(1);
+	run();
+	gc_mutated(scheduler, true);
+	wait_for_runs(3);
+}
+
 static void mutations_bring_one_at_their_threshold(void **state)
 {
 	start(quick);
@@ -231,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RULE(the_first_run_comes_after_the_startup_delay),
 		RULE(a_deletion_brings_a_run),
+		RULE(a_delay_ends_with_the_interval),
 		RULE(mutations_bring_one_at_their_threshold),
 		RULE(deletions_wait_for_their_threshold_before_the_first_run),
 		RULE(what_may_be_garbage_now_is_looked_at_again),
