@@ -67,12 +67,12 @@ int image_list(struct image_store *s, struct ctx *ctx, char *const *filters, ima
 static int check_name(const char *name, struct err *err)
 {
 	if (str_is_empty(name))
-		return err_set(err, ERR_INVALID, "Image.Name required");
+		return err_plain(err, ERR_INVALID, "Image.Name required");
 	return 0;
 }
 
 int image_create(struct image_store *s, struct ctx *ctx, const struct image *i,
-		int64_t source_date_epoch_ns, struct image **ret_image, struct err *err)
+		const int64_t *source_date_epoch_ns, struct image **ret_image, struct err *err)
 {
 	ASSERT_MAY_BLOCK();
 	if (check_name(i->name, err) < 0)
@@ -81,8 +81,8 @@ int image_create(struct image_store *s, struct ctx *ctx, const struct image *i,
 }
 
 int image_update(struct image_store *s, struct ctx *ctx, const struct image *i,
-		char *const *fieldpaths, int64_t source_date_epoch_ns, struct image **ret_image,
-		struct err *err)
+		char *const *fieldpaths, const int64_t *source_date_epoch_ns,
+		struct image **ret_image, struct err *err)
 {
 	ASSERT_MAY_BLOCK();
 	if (check_name(i->name, err) < 0)

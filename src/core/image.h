@@ -36,17 +36,17 @@ MUST_USE struct image *image_copy(const struct image *i);
 struct image_store;
 typedef int (*image_each)(void *arg, const struct image *i, struct err *err);
 
-/* source_date_epoch_ns: 0 for none, else the time to record. */
+/* source_date_epoch_ns: NULL for none, else the time to record. */
 struct image_store_ops {
 	int (*get)(struct image_store *self, struct ctx *ctx, const char *name,
 			struct image **ret_image, struct err *err);
 	int (*list)(struct image_store *self, struct ctx *ctx, char *const *filters,
 			image_each each, void *arg, struct err *err);
 	int (*create)(struct image_store *self, struct ctx *ctx, const struct image *i,
-			int64_t source_date_epoch_ns, struct image **ret_image,
+			const int64_t *source_date_epoch_ns, struct image **ret_image,
 			struct err *err);
 	int (*update)(struct image_store *self, struct ctx *ctx, const struct image *i,
-			char *const *fieldpaths, int64_t source_date_epoch_ns,
+			char *const *fieldpaths, const int64_t *source_date_epoch_ns,
 			struct image **ret_image, struct err *err);
 	int (*remove)(struct image_store *self, struct ctx *ctx, const char *name,
 			const char *target_digest, bool sync, struct err *err);
@@ -61,11 +61,11 @@ ANY_THREAD MUST_USE int image_get(struct image_store *s, struct ctx *ctx, const 
 ANY_THREAD MUST_USE int image_list(struct image_store *s, struct ctx *ctx, char *const *filters,
 		image_each each, void *arg, struct err *err);
 MAY_BLOCK MUST_USE int image_create(struct image_store *s, struct ctx *ctx,
-		const struct image *i, int64_t source_date_epoch_ns, struct image **ret_image,
-		struct err *err);
-MAY_BLOCK MUST_USE int image_update(struct image_store *s, struct ctx *ctx,
-		const struct image *i, char *const *fieldpaths, int64_t source_date_epoch_ns,
+		const struct image *i, const int64_t *source_date_epoch_ns,
 		struct image **ret_image, struct err *err);
+MAY_BLOCK MUST_USE int image_update(struct image_store *s, struct ctx *ctx,
+		const struct image *i, char *const *fieldpaths,
+		const int64_t *source_date_epoch_ns, struct image **ret_image, struct err *err);
 /* target_digest NULL: whatever it is. sync: returns after a garbage collection. */
 MAY_BLOCK MUST_USE int image_remove(struct image_store *s, struct ctx *ctx, const char *name,
 		const char *target_digest, bool sync, struct err *err);

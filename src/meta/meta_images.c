@@ -57,13 +57,13 @@ static int check_target(const struct descriptor *d, struct err *err)
 	if (digest_check(str_or(d->digest, ""), NULL, &bad) < 0) {
 		AUTO_FREE char *quoted = str_quote(str_or(d->digest, ""));
 
-		return err_set(err, ERR_INVALID, "Target.Digest %s invalid: %s", quoted,
-				err_text(&bad));
+		err_move(err, &bad);
+		return err_wrap(err, "target.Digest %s invalid", quoted);
 	}
 	if (d->size <= 0)
-		return err_set(err, ERR_INVALID, "Target.Size must be greater than zero");
+		return err_set(err, ERR_INVALID, "target.Size must be greater than zero");
 	if (str_is_empty(d->media_type))
-		return err_set(err, ERR_INVALID, "Target.MediaType must be set");
+		return err_set(err, ERR_INVALID, "target.MediaType must be set");
 	return 0;
 }
 
@@ -93,11 +93,11 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 {
 	const struct image *i = object;
 
-	if (n == 1 && str_eq(path[0], "name"))
+	if (str_eq(path[0], "name"))
 		*ret_value = i->name;
-	else if (n == 2 && str_eq(path[0], "target") && str_eq(path[1], "digest"))
+	else if (n >= 2 && str_eq(path[0], "target") && str_eq(path[1], "digest"))
 		*ret_value = i->target.digest;
-	else if (n == 2 && str_eq(path[0], "target") && str_eq(path[1], "mediatype"))
+	else if (n >= 2 && str_eq(path[0], "target") && str_eq(path[1], "mediatype"))
 		*ret_value = i->target.media_type;
 	else if (str_eq(path[0], "labels"))
 		return filter_label(&i->labels, path, n, ret_value);
@@ -139,13 +139,13 @@ struct write_op {
 	const char *ns, *lease;
 	const struct image *in;
 	char *const *paths;
-	int64_t epoch_ns;
-	struct image *out; /* owned */
+	const int64_t *epoch_ns; /* NULL: none */
+	struct image *out;	 /* owned */
 };
 
 static int64_t time_of(const struct write_op *op)
 {
-	return op->epoch_ns != 0 ? op->epoch_ns : op->m->wall_ns();
+	return op->epoch_ns != NULL ? *op->epoch_ns : op->m->wall_ns();
 }
 
 static int create_op(struct kv_txn *txn, void *arg, struct err *err)
@@ -252,7 +252,7 @@ static int write_image(
 }
 
 static int create(struct image_store *self, struct ctx *ctx, const struct image *i,
-		int64_t source_date_epoch_ns, struct image **ret_image, struct err *err)
+		const int64_t *source_date_epoch_ns, struct image **ret_image, struct err *err)
 {
 	const char *ns = ctx_namespace(ctx, err);
 	struct write_op op = { meta_of(self), ns, ctx->lease, i, NULL, source_date_epoch_ns,
@@ -264,8 +264,8 @@ static int create(struct image_store *self, struct ctx *ctx, const struct image 
 }
 
 static int update(struct image_store *self, struct ctx *ctx, const struct image *i,
-		char *const *fieldpaths, int64_t source_date_epoch_ns, struct image **ret_image,
-		struct err *err)
+		char *const *fieldpaths, const int64_t *source_date_epoch_ns,
+		struct image **ret_image, struct err *err)
 {
 	const char *ns = ctx_namespace(ctx, err);
 	struct write_op op = { meta_of(self), ns, ctx->lease, i, fieldpaths,

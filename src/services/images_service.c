@@ -48,12 +48,10 @@ static enum call_fate list(struct call *call, void *self,
 	return call_answer_packed(call, err);
 }
 
-/* 0 is "none"; a client that asks for 1970 exactly gets the next nanosecond. */
-static int64_t epoch_of(const Google__Protobuf__Timestamp *ts)
+static const int64_t *epoch_of(const Google__Protobuf__Timestamp *ts, int64_t *at_ns)
 {
-	int64_t ns = timestamp_ns(ts);
-
-	return ts != NULL && ns == 0 ? 1 : ns;
+	*at_ns = timestamp_ns(ts);
+	return ts != NULL ? at_ns : NULL;
 }
 
 static enum call_fate create(struct call *call, void *self,
@@ -63,12 +61,13 @@ static enum call_fate create(struct call *call, void *self,
 	Images__CreateImageResponse answer = IMAGES__CREATE_IMAGE_RESPONSE__INIT;
 	AUTO(image_free) struct image *made = NULL;
 	struct image i;
+	int64_t at_ns;
 
 	if (r->image == NULL)
 		return refuse_absent("image", err);
 	i = wire_image_in(call_arena(call), r->image);
-	if (image_create(store_of(self), ctx_of(call), &i, epoch_of(r->source_date_epoch),
-			    &made, err) < 0)
+	if (image_create(store_of(self), ctx_of(call), &i,
+			    epoch_of(r->source_date_epoch, &at_ns), &made, err) < 0)
 		return CALL_FAILED;
 	answer.image = wire_image_out(call_arena(call), made);
 	return call_answer(call, &answer.base, err);
@@ -81,13 +80,14 @@ static enum call_fate update(struct call *call, void *self,
 	Images__UpdateImageResponse answer = IMAGES__UPDATE_IMAGE_RESPONSE__INIT;
 	AUTO(image_free) struct image *made = NULL;
 	struct image i;
+	int64_t at_ns;
 
 	if (r->image == NULL)
 		return refuse_absent("image", err);
 	i = wire_image_in(call_arena(call), r->image);
 	if (image_update(store_of(self), ctx_of(call), &i,
 			    wire_mask_in(call_arena(call), r->update_mask),
-			    epoch_of(r->source_date_epoch), &made, err) < 0)
+			    epoch_of(r->source_date_epoch, &at_ns), &made, err) < 0)
 		return CALL_FAILED;
 	answer.image = wire_image_out(call_arena(call), made);
 	return call_answer(call, &answer.base, err);
