@@ -198,6 +198,18 @@ static int runtime_info(const struct introspection_service *s, struct call *call
 			s->tasks, ctx_of(call), r->runtime_path, &inner, ret_info, err);
 }
 
+static int extra_info(const struct introspection_service *s, struct call *call,
+		const struct plugin_info *info, const Google__Protobuf__Any *options,
+		struct any *ret_info, struct err *err)
+{
+	if (info->err != NULL)
+		return err_set(err, ERR_PRECONDITION,
+				"cannot get extra info, plugin not successfully loaded");
+	if (!str_eq(info->type, "io.containerd.runtime.v2"))
+		return err_set(err, ERR_UNIMPLEMENTED, "plugin has no extra information");
+	return runtime_info(s, call, options, ret_info, err);
+}
+
 static enum call_fate plugin_info(struct call *call, void *self,
 		const struct ProtobufCMessage *request, struct err *err)
 {
@@ -208,12 +220,12 @@ static enum call_fate plugin_info(struct call *call, void *self,
 	AUTO_ANY struct any extra = { 0 };
 
 	if (info == NULL) {
-		(void)err_set(err, ERR_NOT_FOUND, "plugin %s.%s", r->type, r->id);
+		(void)err_set(err, ERR_NOT_FOUND, "plugin %s.%s not found", r->type, r->id);
 		return CALL_FAILED;
 	}
 	answer.plugin = plugin_out(call_arena(call), info);
-	if (r->options != NULL && str_eq(r->type, "io.containerd.runtime.v2")) {
-		if (runtime_info(s, call, r->options, &extra, err) < 0)
+	if (r->options != NULL) {
+		if (extra_info(s, call, info, r->options, &extra, err) < 0)
 			return CALL_FAILED;
 		answer.extra = wire_any_out(call_arena(call), &extra);
 	}
