@@ -75,7 +75,7 @@ int container_update(struct container_store *s, struct ctx *ctx, const struct co
 {
 	ASSERT_MAY_BLOCK();
 	if (str_is_empty(c->id))
-		return err_set(err, ERR_INVALID, "Container.ID required");
+		return err_plain(err, ERR_INVALID, "Container.ID required");
 	return s->ops->update(s, ctx, c, fieldpaths, ret_container, err);
 }
 

@@ -17,7 +17,7 @@ static void fail(task_done done, void *arg, enum err_kind kind, const char *text
 {
 	AUTO_ERR struct err err = { 0 };
 
-	(void)err_set(&err, kind, "%s", text);
+	(void)err_plain(&err, kind, "%s", text);
 	done(arg, NULL, &err);
 }
 

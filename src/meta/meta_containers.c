@@ -87,11 +87,11 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 {
 	const struct container *c = object;
 
-	if (n == 1 && str_eq(path[0], "id"))
+	if (str_eq(path[0], "id"))
 		*ret_value = c->id;
-	else if (n == 1 && str_eq(path[0], "image"))
+	else if (str_eq(path[0], "image"))
 		*ret_value = c->image;
-	else if (n == 2 && str_eq(path[0], "runtime") && str_eq(path[1], "name"))
+	else if (n >= 2 && str_eq(path[0], "runtime") && str_eq(path[1], "name"))
 		*ret_value = c->runtime_name;
 	else if (str_eq(path[0], "labels"))
 		return filter_label(&c->labels, path, n, ret_value);
@@ -236,6 +236,10 @@ static int apply_path(void *to, const void *from, const char *path, struct err *
 
 	if ((key = meta_path_key(path, "labels.")) != NULL)
 		meta_label_apply(&c->labels, &given->labels, key);
+	else if (str_eq(path, "extensions."))
+		return err_set(err, ERR_INVALID,
+				"update failed validation: container.Extension keys must not "
+				"be zero-length");
 	else if ((key = meta_path_key(path, "extensions.")) != NULL)
 		meta_extension_apply(&c->extensions, &given->extensions, key);
 	else if (str_eq(path, "labels"))

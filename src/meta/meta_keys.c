@@ -73,7 +73,7 @@ void meta_labels_replace(struct labels *to, const struct labels *from)
 
 int meta_labels_check(const struct labels *labels, const char *what, struct err *err)
 {
-	if (labels_find(labels, "") != NULL)
+	if (!str_is_empty(labels_find(labels, ""))) /* without a value it is not stored */
 		return err_set(err, ERR_INVALID, "%s: key required", what);
 	if (labels_check(labels, err) < 0)
 		return err_wrap(err, "%s", what);

@@ -146,7 +146,7 @@ static int create(struct lease_store *self, struct ctx *ctx, const char *id,
 
 	if (ns == NULL)
 		return -1;
-	if (labels_find(labels, "") != NULL)
+	if (!str_is_empty(labels_find(labels, "")))
 		return err_set(err, ERR_INVALID, "lease labels: key required");
 	lease.id = str_is_empty(id) ? make_id() : xstrdup(id);
 	meta_labels_replace(&lease.labels, labels);
@@ -194,7 +194,7 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 {
 	const struct lease *l = object;
 
-	if (n == 1 && str_eq(path[0], "id")) {
+	if (str_eq(path[0], "id")) {
 		*ret_value = l->id;
 		return !str_is_empty(l->id);
 	}
@@ -232,14 +232,11 @@ static int list(struct lease_store *self, struct ctx *ctx, char *const *filters,
 static int check_resource(const char *type, const char *id, struct err *err)
 {
 	const char *sn = meta_path_key(type, "snapshots");
-	AUTO_FREE char *quoted = str_quote(type);
-	AUTO_FREE char *quoted_id = NULL;
 	AUTO_ERR struct err bad = { 0 };
 
 	if (str_eq(type, "content") && digest_check(str_or(id, ""), NULL, &bad) < 0) {
-		quoted_id = str_quote(str_or(id, ""));
-		return err_set(err, ERR_INVALID, "invalid content resource id %s: %s",
-				quoted_id, err_text(&bad));
+		err_move(err, &bad);
+		return err_wrap(err, "invalid content resource id %s", str_or(id, ""));
 	}
 	if (str_eq(type, "content") || str_eq(type, "ingests") || str_eq(type, "images")) {
 		if (str_is_empty(id))
@@ -249,13 +246,13 @@ static int check_resource(const char *type, const char *id, struct err *err)
 	if (sn != NULL && (*sn == '\0' || *sn == '/')) {
 		if (*sn == '\0' || sn[1] == '\0' || strchr(sn + 1, '/') != NULL)
 			return err_set(err, ERR_INVALID, "invalid snapshot resource type %s",
-					quoted);
+					type);
 		return str_is_empty(id) ? err_set(err, ERR_INVALID, "%s: key required", type)
 					: 0;
 	}
 	if (str_starts(type, "content/") || str_starts(type, "ingests/") ||
 			str_starts(type, "images/"))
-		return err_set(err, ERR_INVALID, "invalid resource type %s", quoted);
+		return err_set(err, ERR_INVALID, "invalid resource type %s", type);
 	return err_set(err, ERR_UNIMPLEMENTED, "resource type %s not supported yet", type);
 }
 

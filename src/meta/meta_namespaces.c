@@ -133,6 +133,8 @@ static int create(struct namespace_store *self, struct ctx *ctx, const char *nam
 	if (ident_check(name, err) < 0 ||
 			meta_labels_check(labels, "namespace.Labels", err) < 0)
 		return -1;
+	if (labels_find(labels, "") != NULL)
+		return err_set(err, ERR_INVALID, "namespace.Labels: key required");
 	if (meta_update(m, create_op, &op, false, err) < 0)
 		return -1;
 	if (meta_has_events(m))
@@ -143,6 +145,8 @@ static int create(struct namespace_store *self, struct ctx *ctx, const char *nam
 static int apply(struct labels *to, const struct write_op *op, struct err *err)
 {
 	if (strv_len(op->paths) == 0) {
+		if (meta_labels_check(op->labels, "namespace.Labels", err) < 0)
+			return -1;
 		meta_labels_replace(to, op->labels);
 		return 0;
 	}
@@ -151,7 +155,7 @@ static int apply(struct labels *to, const struct write_op *op, struct err *err)
 		AUTO_FREE char *quoted = str_quote(op->paths[i]);
 
 		if (key == NULL)
-			return err_set(err, ERR_INVALID, "cannot update %s field", quoted);
+			return err_plain(err, ERR_INVALID, "cannot update %s field", quoted);
 		meta_label_apply(to, op->labels, key);
 	}
 	return 0;

@@ -60,7 +60,7 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 {
 	const struct sandbox *s = object;
 
-	if (n == 1 && str_eq(path[0], "id")) {
+	if (str_eq(path[0], "id")) {
 		*ret_value = s->id;
 		return true;
 	}
@@ -103,9 +103,7 @@ struct write_op {
 
 static int check(const struct sandbox *s, struct err *err)
 {
-	if (ident_check(str_or(s->id, ""), err) < 0)
-		return err_wrap(err, "sandbox.ID");
-	if (labels_find(&s->labels, "") != NULL || anys_find(&s->extensions, "") != NULL)
+	if (!str_is_empty(labels_find(&s->labels, "")) || anys_find(&s->extensions, "") != NULL)
 		return err_set(err, ERR_INVALID, "sandbox: key required");
 	return 0;
 }
@@ -147,7 +145,11 @@ static int create(struct sandbox_store *self, struct ctx *ctx, const struct sand
 	const char *ns = ctx_namespace(ctx, err);
 	struct write_op op = { meta_of(self), ns, s, NULL, NULL };
 
-	if (ns == NULL || check(s, err) < 0)
+	if (ns == NULL)
+		return -1;
+	if (ident_check(str_or(s->id, ""), err) < 0)
+		return err_wrap(err, "failed to validate sandbox: invalid sandbox ID");
+	if (check(s, err) < 0)
 		return -1;
 	return write_sandbox(&op, create_op, ret_sandbox, err);
 }
@@ -183,7 +185,7 @@ static int apply_path(void *to, const void *from, const char *path, struct err *
 
 	if ((key = meta_path_key(path, "labels.")) != NULL)
 		meta_label_apply(&s->labels, &given->labels, key);
-	else if ((key = meta_path_key(path, "extensions.")) != NULL)
+	else if ((key = meta_path_key(path, "extensions.")) != NULL && *key != '\0')
 		meta_extension_apply(&s->extensions, &given->extensions, key);
 	else if (str_eq(path, "labels"))
 		meta_labels_replace(&s->labels, &given->labels);
@@ -223,7 +225,7 @@ static int update(struct sandbox_store *self, struct ctx *ctx, const struct sand
 	const char *ns = ctx_namespace(ctx, err);
 	struct write_op op = { meta_of(self), ns, s, fieldpaths, NULL };
 
-	if (ns == NULL || ident_check(str_or(s->id, ""), err) < 0)
+	if (ns == NULL)
 		return -1;
 	return write_sandbox(&op, update_op, ret_sandbox, err);
 }

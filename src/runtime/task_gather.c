@@ -136,9 +136,9 @@ static bool field_of(void *object, char *const *path, size_t n, const char **ret
 	const struct shim *s = object;
 
 	*ret_value = "";
-	if (n == 1 && str_eq(path[0], "id"))
+	if (str_eq(path[0], "id"))
 		*ret_value = s->id;
-	else if (n == 1 && str_eq(path[0], "namespace"))
+	else if (str_eq(path[0], "namespace"))
 		*ret_value = s->ns;
 	return (*ret_value)[0] != '\0';
 }

@@ -27,10 +27,12 @@ static enum call_fate publish(struct call *call, void *self,
 	struct any payload = wire_any_in(r->event);
 
 	payload.is_set = true;
-	if (event_publish(bus_of(self), ctx_of(call), r->topic, &payload, err) < 0) {
+	if (ctx_namespace(ctx_of(call), err) == NULL) {
 		(void)err_wrap(err, "failed publishing event");
 		return CALL_FAILED;
 	}
+	if (event_publish(bus_of(self), ctx_of(call), r->topic, &payload, err) < 0)
+		return CALL_FAILED;
 	return call_answer_empty(call, err);
 }
 

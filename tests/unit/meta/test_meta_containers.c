@@ -264,6 +264,7 @@ static void a_bad_path_leaves_everything(void **state)
 
 	c->image = xstrdup("new");
 	assert_fails(update(c, "image", "bad", &u, &err), &err, ERR_INVALID);
+	assert_fails(update(c, "image", "extensions.", &u, &err), &err, ERR_INVALID);
 	back = get("c1");
 	assert_string_equal(back->image, "img");
 }
@@ -301,6 +302,8 @@ static void lists_are_in_byte_order_and_filtered(void **state)
 	expect_list("id~=^a", "a a1 ");
 	expect_list("labels.a==1,runtime.name==io.containerd.runc.v2,id!=a", "B a1 b ");
 	expect_list("image", "B a a1 b ");
+	/* What follows a field that has no parts is not looked at. */
+	expect_list("id.x==a,runtime.name.y", "a ");
 	expect_list("snapshotter", "");
 	assert_error(container_list(meta_containers(env.m), &ctx, (char *const *)bad, join_ids,
 				     NULL, &err),

@@ -9,7 +9,7 @@ static struct lease_store *store(void)
 
 static int create(const char *id, struct lease *ret, struct err *err)
 {
-	AUTO_LABELS struct labels labels = labels_of("a=1", "drop=", NULL);
+	AUTO_LABELS struct labels labels = labels_of("a=1", "drop=", "=", NULL);
 
 	return lease_create(store(), &ctx, id, &labels, ret, err);
 }
@@ -145,11 +145,11 @@ static void resources_are_checked(void **state)
 	add_lease(&ctx, "l", labels_of(NULL));
 	check("content", "no digest", ERR_INVALID, NULL);
 	check("content/x", "sha256:x", ERR_INVALID,
-			"invalid resource type \"content/x\": invalid argument");
+			"invalid resource type content/x: invalid argument");
 	check("ingests/x", "r", ERR_INVALID, NULL);
 	check("images/x", "r", ERR_INVALID, NULL);
 	check("snapshots", "r", ERR_INVALID,
-			"invalid snapshot resource type \"snapshots\": invalid argument");
+			"invalid snapshot resource type snapshots: invalid argument");
 	check("snapshots/a/b", "r", ERR_INVALID, NULL);
 	check("snapshots/a", "", ERR_INVALID, NULL);
 	check("other", "r", ERR_UNIMPLEMENTED,
