@@ -175,19 +175,9 @@ static enum call_fate on_metrics(
 	M(ShutdownSandbox, on_shutdown)                                                        \
 	M(SandboxMetrics, on_metrics)
 
-#define HANDLER(name, on)                                                                      \
-	static enum call_fate handle_##name(struct call *call, void *self,                     \
-			const struct ProtobufCMessage *request, struct err *err)               \
-	{                                                                                      \
-		return fake_shim_run(call, self, request, on, err);                            \
-	}
-HANDLERS(HANDLER)
+HANDLERS(FAKE_HANDLER)
 
-#define ROW(id, name, kind, req, resp)                                                         \
-	{ #name, &ROW_(req), &ROW_(resp), RPC_##kind, RPC_ON_LOOP, handle_##name },
-#define ROW_(prefix)  ROW__(prefix)
-#define ROW__(prefix) prefix##__descriptor
-static const struct rpc_method methods[] = { API_METHODS_SHIM_SANDBOX(ROW) };
+static const struct rpc_method methods[] = { API_METHODS_SHIM_SANDBOX(FAKE_ROW) };
 
 const struct rpc_service fake_pod_service = { "containerd.runtime.sandbox.v1.Sandbox", methods,
 	ARRAY_LEN(methods) };

@@ -286,20 +286,10 @@ enum call_fate fake_shim_run(struct call *call, void *self, const void *request,
 	M(Connect, on_connect)                                                                 \
 	M(Shutdown, on_shutdown)
 
-#define HANDLER(name, on)                                                                      \
-	static enum call_fate handle_##name(struct call *call, void *self,                     \
-			const struct ProtobufCMessage *request, struct err *err)               \
-	{                                                                                      \
-		return fake_shim_run(call, self, request, on, err);                            \
-	}
-HANDLERS(HANDLER)
+HANDLERS(FAKE_HANDLER)
 
-#define ROW(id, name, kind, req, resp)                                                         \
-	{ #name, &ROW_(req), &ROW_(resp), RPC_##kind, RPC_ON_LOOP, handle_##name },
-#define ROW_(prefix)  ROW__(prefix)
-#define ROW__(prefix) prefix##__descriptor
-static const struct rpc_method methods_v3[] = { API_METHODS_TASK_V3(ROW) };
-static const struct rpc_method methods_v2[] = { API_METHODS_TASK_V2(ROW) };
+static const struct rpc_method methods_v3[] = { API_METHODS_TASK_V3(FAKE_ROW) };
+static const struct rpc_method methods_v2[] = { API_METHODS_TASK_V2(FAKE_ROW) };
 static const struct rpc_service service_v3 = { "containerd.task.v3.Task", methods_v3,
 	ARRAY_LEN(methods_v3) };
 static const struct rpc_service service_v2 = { "containerd.task.v2.Task", methods_v2,
