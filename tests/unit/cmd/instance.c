@@ -14,7 +14,6 @@
 
 #include "base/auto.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/thread.h"
 #include "cmd/containerd/daemon_flags.h"
 #include "os/fs.h"

@@ -5,8 +5,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -18,7 +16,6 @@
 #include "base/err.h"
 #include "base/err_details.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "rpc/channel.h"
 
 /* The id that the daemon's root has. */

@@ -8,19 +8,15 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/mutex.h"
 #include "base/str.h"
-#include "base/thread.h"
 #include "cmd/containerd/takeover.h"
 #include "cmd/containerd/takeover_wire.h"
 #include "os/packet_socket.h"
-#include "plugin/plugin_set.h"
 #include "unit/unit.h"
 
 #define HEIR_FD 3

@@ -11,7 +11,6 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/thread.h"
 #include "rpc/call.h"
 #include "rpc/grpc/grpc_client_priv.h"

@@ -8,7 +8,6 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/thread.h"
 
 #define MIB ((size_t)1 << 20)

@@ -4,7 +4,6 @@
 #include "unit/unit.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/err_details.h"
 

@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/mem.h"
 
 static void malformed_headers_reset_the_stream(void **state)
 {

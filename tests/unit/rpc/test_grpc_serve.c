@@ -7,8 +7,6 @@
 
 #include "api/pb.h"
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/mem.h"
 #include "rpc/grpc/grpc_gzip_priv.h"
 #include "rpc/grpc/grpc_reader_priv.h"
 

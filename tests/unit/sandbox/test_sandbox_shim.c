@@ -2,44 +2,34 @@
 /* The controller of sandbox shims over a fake one, and containers in its pods. */
 #include "unit/unit.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/ctx.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/thread.h"
 #include "core/container.h"
-#include "core/event.h"
 #include "core/mount.h"
 #include "core/sandbox.h"
 #include "core/sandbox_controller.h"
 #include "core/task.h"
-#include "loop/loop.h"
-#include "os/fs.h"
 #include "runtime/pods.h"
 #include "runtime/runtime.h"
 #include "runtime/shim_name.h"
 #include "sandbox/sandbox_shim.h"
-#include "support/fake_shim.h"
-
-static char *shim_path;
+#include "support/runtime_world.h"
 
 /* Every container is one of the sandbox "pod". */
 static int get_container(struct container_store *self, struct ctx *ctx, const char *id,
 		struct container **ret, struct err *err)
 {
 	*ret = container_new(id);
-	(*ret)->runtime_name = xstrdup(shim_path);
+	(*ret)->runtime_name = xstrdup(container_of(self, struct world, containers)->shim_path);
 	(*ret)->sandbox = xstrdup("pod");
 	any_set(&(*ret)->spec, "spec", "{}", 2);
 	return 0;
@@ -59,140 +49,37 @@ static int get_sandbox(struct sandbox_store *self, struct ctx *ctx, const char *
 
 static const struct sandbox_store_ops sandboxes_ops = { .get = get_sandbox };
 
-struct bus {
-	struct event_bus base;
-	struct mutex lock;
-	struct cond changed;
-	char **topics;
-};
-
-static int publish(struct event_bus *self, const struct event *e, struct err *err)
+static void open_pods(struct world *w)
 {
-	struct bus *b = (struct bus *)self;
+	AUTO_FREE char *state = xasprintf("%s/pods", w->top);
+	AUTO_FREE char *root = xasprintf("%s/pods-root", w->top);
 
-	LOCKED(&b->lock);
-	strv_add(&b->topics, e->topic);
-	cond_broadcast(&b->changed);
-	return 0;
-}
-
-static const struct event_bus_ops bus_ops = { .publish = publish };
-
-struct world {
-	char top[32];
-	int top_fd;
-	char *socket;
-	struct fake_shim shim;
-	struct container_store containers;
-	struct sandbox_store sandboxes;
-	struct bus bus;
-	struct loop *loop;
-	unsigned long thread;
-	struct runtime *rt;
-	struct sandbox_controller *controller;
-	struct ctx ctx;
-	struct err err;
-};
-
-static void *loop_thread(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void start_daemon(struct world *w)
-{
-	AUTO_FREE char *state = xasprintf("%s/state", w->top);
-	AUTO_FREE char *root = xasprintf("%s/root", w->top);
-	AUTO_FREE char *pod_state = xasprintf("%s/pods", w->top);
-	AUTO_FREE char *pod_root = xasprintf("%s/pods-root", w->top);
-	struct runtime_options o = { .containers = &w->containers,
-		.sandboxes = &w->sandboxes,
-		.events = &w->bus.base,
-		.state_dir = state,
-		.root_dir = root,
-		.grpc_address = "/g",
-		.ttrpc_address = "/t",
-		.socket_dir = w->top,
-		.daemon_binary = "/d",
-		.timeouts = { .shutdown = 500 * NS_PER_MS,
-				.state = 300 * NS_PER_MS,
-				.cleanup = 2 * NS_PER_S } };
-
-	w->loop = o.loop = loop_new();
-	assert_ok(runtime_new(&o, &w->rt, &w->err), &w->err);
-	runtime_load(w->rt);
-	assert_ok(pods_open(w->rt, pod_state, pod_root, &w->err), &w->err);
+	assert_ok(pods_open(w->rt, state, root, &w->err), &w->err);
 	w->controller = sandbox_shim_new(w->rt);
-	assert_int_equal(thread_start(&w->thread, loop_thread, w->loop, "loop"), 0);
 }
 
-static void stop_daemon(struct world *w)
+static void close_pods(struct world *w)
 {
 	sandbox_controller_free(w->controller);
-	runtime_free(w->rt);
-	loop_stop(w->loop);
-	thread_join(w->thread);
-	loop_free(w->loop);
-}
-
-static void write_shim(struct world *w)
-{
-	AUTO_FREE char *text =
-			xasprintf("#!/bin/sh\n"
-				  "for last; do :; done\n"
-				  "echo $last >>%s/calls\n"
-				  "case $last in\n"
-				  "start) cat >/dev/null; printf '{\"version\":3,\"address\":"
-				  "\"unix://%s\",\"protocol\":\"ttrpc\"}';;\n"
-				  "delete) printf '\\010\\007\\020\\211\\001';;\n"
-				  "esac\n",
-					w->top, w->socket);
-
-	assert_int_equal(io_replace_file(w->top_fd, "containerd-shim-pod-v1", text,
-					 strlen(text), 0755),
-			0);
 }
 
 static int begin(void **state)
 {
-	struct world *w = xzalloc(sizeof(*w));
+	struct world *w = world_new("containerd-shim-pod-v1");
 
-	strcpy(w->top, "/tmp/ctrd-sb-XXXXXX");
-	assert_non_null(mkdtemp(w->top));
-	w->top_fd = open(w->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	w->socket = xasprintf("%s/s", w->top);
-	shim_path = xasprintf("%s/containerd-shim-pod-v1", w->top);
-	write_shim(w);
-	fake_shim_init(&w->shim);
 	w->shim.is_pod = true;
-	fake_shim_start(&w->shim, w->socket);
 	w->containers.ops = &containers_ops;
 	w->sandboxes.ops = &sandboxes_ops;
-	w->bus.base.ops = &bus_ops;
-	mutex_init(&w->bus.lock, RANK_event_queue);
-	cond_init(&w->bus.changed);
-	w->ctx.ns = "ns";
-	start_daemon(w);
+	w->opened = open_pods;
+	w->closing = close_pods;
+	world_begin(w);
 	*state = w;
 	return 0;
 }
 
 static int end(void **state)
 {
-	struct world *w = *state;
-
-	stop_daemon(w);
-	fake_shim_done(&w->shim);
-	assert_int_equal(fs_remove_all(AT_FDCWD, w->top), 0);
-	strv_free(w->bus.topics);
-	cond_done(&w->bus.changed);
-	mutex_done(&w->bus.lock);
-	close_fd(&w->top_fd);
-	free(take_ptr(shim_path));
-	free(w->socket);
-	err_clear(&w->err);
-	free(w);
+	world_end(*state);
 	return 0;
 }
 
@@ -213,7 +100,7 @@ static int create_with(struct world *w, const char *id, const char *runtime)
 
 static int create(struct world *w, const char *id)
 {
-	return create_with(w, id, shim_path);
+	return create_with(w, id, w->shim_path);
 }
 
 /* An answer, when it comes. */
@@ -275,44 +162,6 @@ static int ask(struct world *w, enum sandbox_verb verb, const char *id, struct s
 	s = s == NULL ? &ignored : s;
 	start_asking(w, s, &r);
 	return await(w, s);
-}
-
-static void expect(struct world *w, int rc, enum err_kind kind, const char *text)
-{
-	assert_int_equal(rc, -1);
-	if (w->err.kind != kind || (text != NULL && !str_eq(err_text(&w->err), text)))
-		fail_msg("kind %d: %s", w->err.kind, err_text(&w->err));
-	err_clear(&w->err);
-}
-
-static bool is_there(struct world *w, const char *name)
-{
-	return faccessat(w->top_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static char *read_file(struct world *w, const char *name)
-{
-	struct buf b = { .limit = 100000 };
-
-	if (io_read_file(w->top_fd, name, &b) < 0)
-		return xstrdup("");
-	return buf_take_str(&b);
-}
-
-static size_t runs_of(struct world *w, const char *action)
-{
-	AUTO_FREE char *calls = read_file(w, "calls");
-	size_t n = 0;
-
-	for (char *p = calls; (p = strstr(p, action)) != NULL; p++)
-		n++;
-	return n;
-}
-
-static void restart_shim(struct world *w)
-{
-	fake_shim_stop(&w->shim);
-	fake_shim_start(&w->shim, w->socket);
 }
 
 static int create_task(struct world *w, const char *id)
@@ -459,20 +308,13 @@ static void a_shim_killed_while_it_shuts_down_leaves_no_socket(void **state)
 	fake_shim_stop(&w->shim);
 	free(w->socket);
 	w->socket = shim_socket_path(w->top, "/g", "ns", "pod");
-	write_shim(w);
+	write_good_shim(w);
 	fake_shim_start(&w->shim, w->socket);
 	assert_ok(create(w, "pod"), &w->err);
 	assert_int_equal(access(w->socket, F_OK), 0);
 	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
 	assert_int_equal(w->shim.shutdowns, 1);
 	assert_int_equal(access(w->socket, F_OK), -1);
-}
-
-static void await_topic(struct world *w, const char *topic)
-{
-	LOCKED(&w->bus.lock);
-	while (!strv_has(w->bus.topics, topic))
-		cond_wait(&w->bus.changed, &w->bus.lock);
 }
 
 static void await_waiter(struct world *w)
@@ -494,7 +336,8 @@ static void the_death_of_a_pod_ends_waits_and_removes_it(void **state)
 	fake_shim_stop(&w->shim);
 	assert_int_equal(await(w, &s), -1);
 	err_clear(&w->err);
-	await_topic(w, "/tasks/delete"); /* of the sandbox, as the original tells it */
+	topics_bus_wait(&w->bus,
+			"/tasks/delete"); /* of the sandbox, as the original tells it */
 	assert_false(is_there(w, "pods/ns/pod"));
 	assert_int_equal(runs_of(w, "delete"), 1);
 	assert_ok(ask(w, SANDBOX_STOP, "pod", NULL), &w->err);
@@ -516,7 +359,7 @@ static void a_frozen_pod_holds_up_only_who_asks_it(void **state)
 	fake_shim_stop(&w->shim); /* somebody kills it */
 	assert_int_equal(await(w, &s), -1);
 	err_clear(&w->err);
-	await_topic(w, "/tasks/delete");
+	topics_bus_wait(&w->bus, "/tasks/delete");
 	assert_false(is_there(w, "pods/ns/pod"));
 }
 
@@ -554,8 +397,8 @@ static void a_container_in_a_pod_ends_with_the_pod(void **state)
 	assert_ok(create(w, "pod"), &w->err);
 	assert_ok(create_task(w, "c1"), &w->err);
 	assert_ok(ask(w, SANDBOX_SHUTDOWN, "pod", NULL), &w->err);
-	await_topic(w, "/tasks/exit");
-	await_topic(w, "/tasks/delete");
+	topics_bus_wait(&w->bus, "/tasks/exit");
+	topics_bus_wait(&w->bus, "/tasks/delete");
 	assert_false(is_there(w, "state/ns/c1"));
 }
 
