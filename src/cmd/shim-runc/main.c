@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* containerd-shim-runc-v2 */
-#include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +22,6 @@ int action_fail(const struct err *err)
 	buf_addf(&line, RUNC_SHIM_NAME ": %s", err_text(err));
 	IGNORE(io_write_all(STDERR_FILENO, line.data, line.size)); /* nobody else to tell */
 	return 1;
-}
-
-/* libuv's way to a home directory, which nobody here goes: in its place, so that the shim links
- * without what looks up users, which no static program has. */
-int __wrap_getpwuid_r(
-		uid_t uid, struct passwd *entry, char *buf, size_t size, struct passwd **ret);
-int __wrap_getpwuid_r(
-		uid_t uid, struct passwd *entry, char *buf, size_t size, struct passwd **ret)
-{
-	*ret = NULL;
-	return ENOSYS;
 }
 
 static int print_version(const char *program)
