@@ -47,7 +47,7 @@ leftovers_processes() {
     exe=$(readlink "$dir/exe" 2>/dev/null) || continue
     case ${exe##*/} in
       containerd* | ctr | runc | crun | docker* | decode | ctrd-*) ;;
-      *) grep -q '^[0-9]*:pids:/.' "$dir/cgroup" 2>/dev/null || continue ;;
+      *) grep -v '^0::/suite$' "$dir/cgroup" 2>/dev/null | grep -q -e '^[0-9]*:pids:/.' -e '^0::/.' || continue ;;
     esac
     grep -q '^State:	Z' "$dir/status" 2>/dev/null && continue
     echo "process ${dir#/proc/} $(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null)"

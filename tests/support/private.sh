@@ -18,10 +18,19 @@ cgroup_mounts() {
   awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mounts
 }
 
+# Version 2: what a group limits, the groups in it may limit, too; then no process can be in it.
+share_controllers() {
+  local c
+  [ ! -e "$1/cgroup.subtree_control" ] || for c in $(<"$1/cgroup.controllers"); do
+    echo "+$c" >"$1/cgroup.subtree_control" || return 1
+  done
+}
+
 # Moves this process into a new group of every hierarchy.
 enter() {
   local m
   for m in $(cgroup_mounts); do
+    share_controllers "$m"
     mkdir -p "$m/$1" || return 1
     if [ -e "$m/cpuset.cpus" ]; then
       cat "$m/cpuset.cpus" >"$m/$1/cpuset.cpus"
@@ -43,8 +52,19 @@ remove_groups() {
   done
 }
 
+# For subshells: nothing of them may stay in the group above (settle).
 isolated() {
-  unshare --mount --cgroup --pid --net --fork --kill-child --mount-proc "$@"
+  exec unshare --cgroup "$self" --settle unshare --mount --pid --net --fork --kill-child --mount-proc "$@"
+}
+
+# From the top of its groups, where the suite makes its own, into one of them (version 2).
+settle() {
+  local m
+  for m in $(cgroup_mounts); do
+    [ -s "$m/cgroup.controllers" ] || continue
+    mkdir -p "$m/$CTRD_GROUP/suite" && echo 0 >"$m/$CTRD_GROUP/suite/cgroup.procs" || return 1
+    share_controllers "$m/$CTRD_GROUP" || return 1
+  done
 }
 
 # A /sys whose cgroup mounts begin at the new groups, and empty /run and /tmp. (/tmp stays on the
@@ -66,13 +86,18 @@ own_mounts() {
 
 case ${1:-} in
   --probe) own_mounts ;;
+  --settle)
+    shift
+    settle || exit 1
+    exec "$@"
+    ;;
   --inside)
     shift
     own_mounts || exit 1
     ip link set lo up 2>/dev/null || true
     # As process 1 this shell reaps orphans; with it all that is left ends.
     trap 'exit 143' TERM INT
-    unset CTRD_PRIVATE_TMP
+    unset CTRD_PRIVATE_TMP CTRD_GROUP
     CTRD_PRIVATE=1 "$@" <&0 &
     command=$!
     sleep "$CTRD_DEADLINE" &
@@ -85,14 +110,14 @@ case ${1:-} in
     exit 124
     ;;
   *)
-    group=ctrd-suite.$$
+    export CTRD_GROUP=ctrd-suite.$$
     CTRD_PRIVATE_TMP=$(mktemp -d /var/tmp/ctrd-suite.XXXXXX)
     chmod 1777 "$CTRD_PRIVATE_TMP"
     export CTRD_PRIVATE_TMP
-    trap 'remove_groups $group; rm -rf "$CTRD_PRIVATE_TMP"' EXIT
+    trap 'remove_groups $CTRD_GROUP; rm -rf "$CTRD_PRIVATE_TMP"' EXIT
     trap : TERM INT
-    if (enter "$group" && isolated "$self" --probe) >/dev/null 2>&1; then
-      (enter "$group" 2>/dev/null; isolated "$self" --inside "$@")
+    if (enter "$CTRD_GROUP" && isolated "$self" --probe) >/dev/null 2>&1; then
+      (enter "$CTRD_GROUP" 2>/dev/null; isolated "$self" --inside "$@")
     else
       echo "private.sh: not possible here, running without" >&2
       timeout -k 10 "$CTRD_DEADLINE" "$@"

@@ -560,7 +560,9 @@ void stats_are_of_the_cgroup_version(void **state)
 		assert_string_equal(any->type_url, "io.containerd.cgroups.v2.Metrics");
 		assert_done(&b, pb_decode(&cgroups_v2__metrics__descriptor, any->value.data,
 						any->value.len, &b.arena, NULL, &m, &b.err));
-		assert_int_equal(((CgroupsV2__Metrics *)m)->pids->current, 1);
+		/* The runtime's threads count, it has not made way for the process yet. */
+		assert_true(((CgroupsV2__Metrics *)m)->pids->current >= 1);
+		assert_true(((CgroupsV2__Metrics *)m)->memory->usage > 0);
 	} else {
 		assert_string_equal(any->type_url, "io.containerd.cgroups.v1.Metrics");
 		assert_done(&b, pb_decode(&cgroups_v1__metrics__descriptor, any->value.data,
