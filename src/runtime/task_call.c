@@ -40,6 +40,7 @@ struct op {
 	struct job job;
 	char *dir;
 	struct descriptor blobs[2];
+	const char *runtime_name; /* of the container; for errors */
 };
 
 struct verb {
@@ -255,7 +256,9 @@ static const ProtobufCMessage *make_checkpoint(struct op *op, struct err *err)
 	m->options = wire_any_out(&op->arena, &op->r->checkpoint.options);
 	if (any_unpack(m->options, &runc__checkpoint_options__descriptor, &op->arena, NULL,
 			    &options, err) < 0) {
-		(void)err_wrap(err, "invalid task checkpoint option");
+		err_clear(err);
+		(void)err_plain(err, ERR_UNKNOWN, "invalid task checkpoint option for %s",
+				op->runtime_name);
 		return NULL;
 	}
 	m->path = str_or(op->dir, ((const Runc__CheckpointOptions *)options)->image_path);
@@ -389,6 +392,10 @@ static const struct verb verbs[] = {
 	[TASK_WAIT] = { "Wait", &task_v3__wait_response__descriptor, make_wait, read_wait },
 };
 
+/* Whether there is such a process. */
+static const struct verb look = { "State", &task_v3__state_response__descriptor, make_state,
+	NULL };
+
 /* What the caller of Delete hears after the clean-up. */
 static void ended(void *arg)
 {
@@ -458,6 +465,8 @@ static int find_shim(struct op *op, struct err *err)
 	if (ns == NULL ||
 			container_get(op->rt->containers, &op->ask.ctx, op->r->id, &c, err) < 0)
 		return -1;
+	if (op->r->verb == TASK_CHECKPOINT)
+		op->runtime_name = arena_strdup(&op->arena, str_or(c->runtime_name, ""));
 	op->ask.shim = shim_table_find(&op->rt->table, ns, op->r->id);
 	if (op->ask.shim == NULL || op->ask.shim->is_pod)
 		return err_plain(err, ERR_NOT_FOUND, "task %s not found", op->r->id);
@@ -488,8 +497,12 @@ void runtime_call(struct task_service *self, struct ctx *ctx, const struct task_
 		return;
 	}
 	if (r->verb == TASK_CLOSE_IO && !r->close.in) {
-		finish(op);
-		return;
+		if (str_is_empty(r->exec_id)) {
+			finish(op);
+			return;
+		}
+		op->verb = &look;
+		op->ask.method = look.method;
 	}
 	op->ask.request = op->verb->make(op, &op->err);
 	if (op->ask.request == NULL)

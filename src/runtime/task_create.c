@@ -62,7 +62,10 @@ static int read_runc_options(struct creation *c, struct err *err)
 	Google__Protobuf__Any *any = wire_any_out(&c->arena, c->r->options);
 	ProtobufCMessage *message = NULL;
 	const Runc__Options *options = NULL;
+	const char *slash = any == NULL ? NULL : strrchr(any->type_url, '/');
 
+	if (slash != NULL) /* a prefix means nothing */
+		any = any_wrap(&c->arena, slash + 1, any->value.data, any->value.len);
 	if (any_unpack(any, &runc__options__descriptor, &c->arena, NULL, &message, &cause) < 0)
 		return err_plain(err, ERR_INVALID, "invalid task create option for %s",
 				c->runtime_name);

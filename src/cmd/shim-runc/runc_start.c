@@ -292,12 +292,10 @@ TASK_HANDLER(task_start)
 {
 	const TaskV3__StartRequest *r = (const TaskV3__StartRequest *)request;
 	struct container *c = container_find(self, r->id, err);
-	struct proc *p;
+	struct proc *p = c == NULL ? NULL : proc_find(c, r->exec_id, err);
 
-	if (c == NULL || (r->exec_id[0] != '\0' && check_init_lives(c, err) < 0))
-		return CALL_FAILED;
-	p = proc_find(c, r->exec_id, err);
-	if (p == NULL)
+	/* The exec is looked for first, as the original's daemon does: ours leaves it to us. */
+	if (p == NULL || (!p->is_init && check_init_lives(c, err) < 0))
 		return CALL_FAILED;
 	op_take_turn(op_new(call, c, p), &p->turns, p->is_init ? init_start : exec_start);
 	return CALL_PARKED;

@@ -66,6 +66,11 @@ static void processes_in_a_task(void **state)
 	assert_string_equal(s.id, "e1");
 	expect(w, ask(w, TASK_STATE, "c1", "e2", NULL), ERR_NOT_FOUND,
 			"process does not exist e2: not found");
+	/* It says that no stream is to be closed; the process must be there all the same. */
+	assert_ok(ask(w, TASK_CLOSE_IO, "c1", "", NULL), &w->err);
+	assert_ok(ask(w, TASK_CLOSE_IO, "c1", "e1", NULL), &w->err);
+	expect(w, ask(w, TASK_CLOSE_IO, "c1", "e2", NULL), ERR_NOT_FOUND,
+			"process does not exist e2: not found");
 	fake_shim_exit(&w->shim, "c1/e1", 3);
 	assert_ok(ask(w, TASK_WAIT, "c1", "e1", &s), &w->err);
 	assert_int_equal(s.exit_status, 3);
@@ -73,6 +78,27 @@ static void processes_in_a_task(void **state)
 	assert_string_equal(s.id, "e1");
 	assert_int_equal(s.exit_status, 3);
 	assert_true(fake_shim_has(&w->shim, "c1"));
+}
+
+static void options_must_be_of_their_type_whatever_stands_before_it(void **state)
+{
+	static char mine[] = "example.com/containerd.runc.v1.Options", yes[] = "\x10\x01";
+	struct world *w = *state;
+	struct mounts none = { 0 };
+	struct any options = { true, mine, yes, sizeof(yes) - 1 };
+	struct task_create r = { .id = "c1", .rootfs = &none, .options = &options };
+	struct task_request checkpoint = {
+		.verb = TASK_CHECKPOINT, .id = "c1", .exec_id = "", .checkpoint = { options }
+	};
+	AUTO_FREE char *want = xasprintf("invalid task checkpoint option for %s", shim_path);
+	uint32_t pid;
+
+	assert_ok(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), &w->err);
+	expect(w, task_call_wait(w->tasks, &w->ctx, &checkpoint, NULL, NULL, &w->err),
+			ERR_UNKNOWN, want);
+	r.id = "c2";
+	options.type_url = (char *)"containerd.runc.v1.CheckpointOptions";
+	expect(w, task_create(w->tasks, &w->ctx, &r, &pid, &w->err), ERR_INVALID, NULL);
 }
 
 static void who_does_not_exist_is_not_found(void **state)
@@ -337,6 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_task_lives_from_create_to_delete),
 		T(processes_in_a_task),
+		T(options_must_be_of_their_type_whatever_stands_before_it),
 		T(who_does_not_exist_is_not_found),
 		T(an_id_has_one_task),
 		T(a_failed_start_leaves_nothing),
