@@ -90,7 +90,7 @@ static void options_must_be_of_their_type_whatever_stands_before_it(void **state
 	struct task_request checkpoint = {
 		.verb = TASK_CHECKPOINT, .id = "c1", .exec_id = "", .checkpoint = { options }
 	};
-	AUTO_FREE char *want = xasprintf("invalid task checkpoint option for %s", shim_path);
+	AUTO_FREE char *want = xasprintf("invalid task checkpoint option for %s", w->shim_path);
 	uint32_t pid;
 
 	assert_ok(task_create(w->tasks, &w->ctx, &r, &pid, &w->err), &w->err);
