@@ -71,12 +71,18 @@ const void *pb_encode_arena(
 	return data;
 }
 
+void pb_move_inner(struct pb_sink *s, size_t from, size_t guess)
+{
+	size_t size = (size_t)(s->at - s->start) - from - guess, head = pb_varint_size(size);
+
+	if (head > guess)
+		pb_room(s, head - guess);
+	memmove(s->start + from + head, s->start + from + guess, size);
+	s->at = s->start + from + head + size;
+}
+
 void pb_put_message(struct pb_sink *s, const void *message)
 {
-	size_t size = s->at == NULL ? protobuf_c_message_get_packed_size(message)
-				    : protobuf_c_message_pack(message, s->at);
-
-	s->size += size;
-	if (s->at != NULL)
-		s->at += size;
+	pb_room(s, protobuf_c_message_get_packed_size(message));
+	s->at += protobuf_c_message_pack(message, s->at);
 }

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "meta/meta_record_priv.h"
 
@@ -106,6 +107,133 @@ static bool take_container(void *object, const struct rec_field *f)
 bool decode_container(struct kv_bytes bytes, struct container *c)
 {
 	return decode(bytes, take_container, c);
+}
+
+/* --- the same without copies of what is large --- */
+
+/* There is room for every text of the record: each had at least a tag before it. */
+static char *view_text(struct container_view *v, struct kv_bytes bytes)
+{
+	char *text = v->next;
+
+	if (bytes.size > 0)
+		memcpy(text, bytes.data, bytes.size);
+	text[bytes.size] = '\0';
+	v->next = text + bytes.size + 1;
+	return text;
+}
+
+static bool view_plain(struct container_view *v, const struct rec_field *f, char **ret_text)
+{
+	struct kv_bytes bytes = { f->data, f->size };
+
+	*ret_text = view_text(v, bytes);
+	return !rec_has_nul(bytes);
+}
+
+static bool view_any(struct container_view *v, const struct rec_field *f, struct any *any)
+{
+	struct kv_bytes url, value;
+
+	if (!rec_peek_any(f, &url, &value))
+		return false;
+	*any = (struct any){ true, view_text(v, url), (void *)value.data, value.size };
+	return true;
+}
+
+/* Makes room for one more item in a list that lives as long as the view. */
+static void *one_more(void *items, size_t count, size_t *room, size_t size)
+{
+	if (count < *room)
+		return items;
+	*room = *room == 0 ? 8 : *room * 2;
+	return xreallocarray(items, *room, size);
+}
+
+static bool view_label(struct container_view *v, const struct rec_field *f)
+{
+	struct labels *l = &v->c.labels;
+	struct kv_bytes key, value;
+	struct label *new;
+
+	if (!rec_peek_label(f, &key, &value))
+		return false;
+	l->items = one_more(l->items, l->count, &v->label_room, sizeof(*l->items));
+	new = &l->items[l->count];
+	*new = (struct label){ view_text(v, key), view_text(v, value) };
+	return l->count++ == 0 || strcmp(new[-1].key, new->key) < 0;
+}
+
+static bool view_extension(struct container_view *v, const struct rec_field *f)
+{
+	struct anys *a = &v->c.extensions;
+	struct named_any *new;
+	struct rec_field rest;
+	struct kv_bytes key;
+
+	if (!rec_peek_named_any(f, &key, &rest))
+		return false;
+	a->items = one_more(a->items, a->count, &v->extension_room, sizeof(*a->items));
+	new = &a->items[a->count];
+	new->key = view_text(v, key);
+	return view_any(v, &rest, &new->any) &&
+	       (a->count++ == 0 || strcmp(new[-1].key, new->key) < 0);
+}
+
+static bool view_field(void *view, const struct rec_field *f)
+{
+	struct container_view *v = view;
+
+	switch (f->tag) {
+	case TAG_LABEL:
+		return view_label(v, f);
+	case TAG_CREATED:
+		return rec_get_int(f, &v->c.created_ns);
+	case TAG_UPDATED:
+		return rec_get_int(f, &v->c.updated_ns);
+	case CONTAINER_IMAGE:
+		return view_plain(v, f, &v->c.image);
+	case CONTAINER_SNAPSHOTTER:
+		return view_plain(v, f, &v->c.snapshotter);
+	case CONTAINER_SNAPSHOT_KEY:
+		return view_plain(v, f, &v->c.snapshot_key);
+	case CONTAINER_RUNTIME:
+		return view_plain(v, f, &v->c.runtime_name);
+	case CONTAINER_RUNTIME_OPTIONS:
+		return view_any(v, f, &v->c.runtime_options);
+	case CONTAINER_SPEC:
+		return view_any(v, f, &v->c.spec);
+	case CONTAINER_EXTENSION:
+		return view_extension(v, f);
+	case CONTAINER_SANDBOX:
+		return view_plain(v, f, &v->c.sandbox);
+	default:
+		return true;
+	}
+}
+
+bool view_container(struct container_view *v, const char *id, struct kv_bytes bytes)
+{
+	size_t want = strlen(id) + 1 + bytes.size;
+
+	if (v->text_room < want) {
+		free(v->texts);
+		v->text_room = want * 2;
+		v->texts = xmalloc(v->text_room);
+	}
+	v->next = v->texts;
+	v->c = (struct container){ .labels.items = v->c.labels.items,
+		.extensions.items = v->c.extensions.items };
+	v->c.id = view_text(v, (struct kv_bytes){ id, strlen(id) });
+	return decode(bytes, view_field, v);
+}
+
+void container_view_done(struct container_view *v)
+{
+	free(v->texts);
+	free(v->c.labels.items);
+	free(v->c.extensions.items);
+	*v = (struct container_view){ 0 };
 }
 
 void encode_sandbox(struct buf *b, const struct sandbox *s)

@@ -110,5 +110,16 @@ MUST_USE bool decode_ingest(struct kv_bytes bytes, struct ingest_record *r);
 MUST_USE bool decode_snapshot(struct kv_bytes bytes, struct snapshot_record *r);
 MUST_USE bool decode_commit(struct kv_bytes bytes, struct commit_record *r);
 
+/* A container to look at, for walks: its texts and lists are the view's, blobs the record's.
+ * Good until the next view or the end of the transaction. Zeroed is ready. */
+struct container_view {
+	struct container c;
+	char *texts, *next; /* owned; where the next text goes */
+	size_t text_room, label_room, extension_room;
+};
+/* False for a damaged record, and for an odd one: decode_container() tells which. */
+MUST_USE bool view_container(struct container_view *v, const char *id, struct kv_bytes bytes);
+void container_view_done(struct container_view *v);
+
 /* The error for a record that does not decode. */
 int meta_damaged(const char *what, const char *name, struct err *err);

@@ -103,27 +103,38 @@ static bool field(void *object, char *const *path, size_t n, const char **ret_va
 struct listing {
 	container_each each;
 	void *arg;
+	struct container_view view;
 };
+
+static int show(const struct listing *l, struct filter *filter, const struct container *c,
+		struct err *err)
+{
+	if (!filter_match(filter, field, (void *)c, err))
+		return err->kind == ERR_NONE ? 0 : -1;
+	return l->each(l->arg, c, err);
+}
 
 static int list_one(void *listing, struct filter *filter, const char *id, struct kv_bytes value,
 		struct err *err)
 {
-	const struct listing *l = listing;
-	AUTO(container_free) struct container *c = container_new(id);
+	struct listing *l = listing;
+	AUTO(container_free) struct container *c = NULL;
 
-	if (!decode_container(value, c))
-		return 0;
-	if (!filter_match(filter, field, c, err))
-		return err->kind == ERR_NONE ? 0 : -1;
-	return l->each(l->arg, c, err);
+	if (view_container(&l->view, id, value))
+		return show(l, filter, &l->view.c, err);
+	c = container_new(id);
+	return decode_container(value, c) ? show(l, filter, c, err) : 0;
 }
 
 static int list(struct container_store *self, struct ctx *ctx, char *const *filters,
 		container_each each, void *arg, struct err *err)
 {
-	struct listing l = { each, arg };
+	struct listing l = { .each = each, .arg = arg };
+	int rc = meta_list(
+			meta_of(self), ctx, TABLE_CONTAINER, "id", filters, list_one, &l, err);
 
-	return meta_list(meta_of(self), ctx, TABLE_CONTAINER, "id", filters, list_one, &l, err);
+	container_view_done(&l.view);
+	return rc;
 }
 
 struct write_op {

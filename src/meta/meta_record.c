@@ -160,14 +160,14 @@ int rec_next(struct rec *r, struct rec_field *ret_field)
 	return 1;
 }
 
-static bool has_nul(struct kv_bytes bytes)
+bool rec_has_nul(struct kv_bytes bytes)
 {
 	return bytes.size > 0 && memchr(bytes.data, '\0', bytes.size) != NULL;
 }
 
 static bool to_text(struct kv_bytes bytes, char **ret_text)
 {
-	if (has_nul(bytes))
+	if (rec_has_nul(bytes))
 		return false;
 	free(*ret_text);
 	*ret_text = xstrndup(bytes.data, bytes.size);
@@ -197,7 +197,7 @@ bool rec_peek_label(const struct rec_field *f, struct kv_bytes *key, struct kv_b
 	if (!take_bytes(&p, end, key))
 		return false;
 	*value = (struct kv_bytes){ p, (size_t)(end - p) };
-	return !has_nul(*key) && !has_nul(*value);
+	return !rec_has_nul(*key) && !rec_has_nul(*value);
 }
 
 bool rec_get_label(const struct rec_field *f, struct labels *labels)
@@ -212,30 +212,46 @@ bool rec_get_label(const struct rec_field *f, struct labels *labels)
 	return true;
 }
 
-bool rec_get_any(const struct rec_field *f, struct any *any)
+bool rec_peek_any(const struct rec_field *f, struct kv_bytes *url, struct kv_bytes *value)
 {
 	const uint8_t *p = f->data, *end = f->data + f->size;
-	AUTO_FREE char *url = NULL;
-	struct kv_bytes bytes;
 
-	if (!take_bytes(&p, end, &bytes) || !to_text(bytes, &url))
+	if (!take_bytes(&p, end, url))
 		return false;
-	any_set(any, url, p, (size_t)(end - p));
+	*value = (struct kv_bytes){ p, (size_t)(end - p) };
+	return !rec_has_nul(*url);
+}
+
+bool rec_peek_named_any(const struct rec_field *f, struct kv_bytes *key, struct rec_field *rest)
+{
+	const uint8_t *p = f->data, *end = f->data + f->size;
+
+	if (!take_bytes(&p, end, key))
+		return false;
+	*rest = (struct rec_field){ f->tag, p, (size_t)(end - p) };
+	return !rec_has_nul(*key);
+}
+
+bool rec_get_any(const struct rec_field *f, struct any *any)
+{
+	AUTO_FREE char *url = NULL;
+	struct kv_bytes text, value;
+
+	if (!rec_peek_any(f, &text, &value) || !to_text(text, &url))
+		return false;
+	any_set(any, url, value.data, value.size);
 	return true;
 }
 
 bool rec_get_named_any(const struct rec_field *f, struct anys *anys)
 {
-	const uint8_t *p = f->data, *end = f->data + f->size;
 	AUTO_FREE char *key = NULL;
 	AUTO_ANY struct any any = { 0 };
-	struct kv_bytes bytes;
 	struct rec_field rest;
+	struct kv_bytes text;
 
-	if (!take_bytes(&p, end, &bytes) || !to_text(bytes, &key))
-		return false;
-	rest = (struct rec_field){ f->tag, p, (size_t)(end - p) };
-	if (!rec_get_any(&rest, &any))
+	if (!rec_peek_named_any(f, &text, &rest) || !to_text(text, &key) ||
+			!rec_get_any(&rest, &any))
 		return false;
 	anys_set(anys, key, &any);
 	return true;

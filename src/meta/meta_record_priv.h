@@ -53,3 +53,9 @@ MUST_USE bool rec_get_named_any(const struct rec_field *f, struct anys *anys);
 /* Key and value of a label field, borrowed from the record. */
 MUST_USE bool rec_peek_label(
 		const struct rec_field *f, struct kv_bytes *key, struct kv_bytes *value);
+/* The same of an Any, and of a named one: "rest" is its Any. */
+MUST_USE bool rec_peek_any(
+		const struct rec_field *f, struct kv_bytes *url, struct kv_bytes *value);
+MUST_USE bool rec_peek_named_any(
+		const struct rec_field *f, struct kv_bytes *key, struct rec_field *rest);
+bool rec_has_nul(struct kv_bytes bytes); /* so it is no text */

@@ -588,20 +588,41 @@ enum call_fate call_answer(
 	return answer(call, pack(call, response, err));
 }
 
+struct packer {
+	struct pb_sink sink;
+	struct call *call;
+};
+
+/* From where the last item ended. */
+static void set_sink(struct pb_sink *s, struct rpc_msg *m, size_t at)
+{
+	s->start = rpc_msg_payload(m);
+	s->at = s->start + at;
+	s->end = s->start + m->room;
+}
+
+static void more_room(struct pb_sink *s, size_t size)
+{
+	struct packer *p = container_of(s, struct packer, sink);
+	size_t at = (size_t)(s->at - s->start);
+
+	rpc_msg_reserve(&p->call->packing, at + size);
+	set_sink(s, p->call->packing, at);
+}
+
 void call_pack(struct call *call, unsigned field, pb_put put, const void *what)
 {
-	struct pb_sink inner = { NULL, 0 }, s = { NULL, 0 };
+	struct packer p = { { .more = more_room }, call };
+	size_t size;
 
-	put(&inner, what);
-	pb_put_tag(&s, field, PB_BYTES);
-	pb_put_varint(&s, inner.size);
-	call->packed_size += s.size + inner.size;
-	if (call->packed_size > call->max_send) /* only its size is of interest from here on */
-		return;
-	s.at = rpc_msg_extend(&call->packing, s.size + inner.size);
-	pb_put_tag(&s, field, PB_BYTES);
-	pb_put_varint(&s, inner.size);
-	put(&s, what);
+	if (call->packing == NULL)
+		rpc_msg_reserve(&call->packing, 0);
+	set_sink(&p.sink, call->packing, call->packing->size);
+	pb_put_inner(&p.sink, field, put, what);
+	size = (size_t)(p.sink.at - p.sink.start) - call->packing->size;
+	call->packed_size += size;
+	if (call->packed_size <= call->max_send) /* else only its size is of interest */
+		call->packing->size += size;
 }
 
 enum call_fate call_answer_packed(struct call *call, struct err *err)

@@ -32,25 +32,22 @@ struct rpc_msg *rpc_msg_pack(const struct ProtobufCMessage *message)
 
 #define FIRST_ROOM ((size_t)512)
 
-unsigned char *rpc_msg_extend(struct rpc_msg **m, size_t size)
+void rpc_msg_reserve(struct rpc_msg **m, size_t size)
 {
-	size_t have, room;
+	size_t room;
 
 	if (*m == NULL) {
 		*m = rpc_msg_new(NULL, FIRST_ROOM);
 		(*m)->size = 0;
 	}
-	have = (*m)->size;
 	room = (*m)->room;
-	while (room - have < size)
+	while (room < size)
 		room *= 2;
-	if (room > (*m)->room) {
-		*m = xrealloc(*m, sizeof(**m) + RPC_HEADROOM + room);
-		list_init(&(*m)->node);
-		(*m)->room = room;
-	}
-	(*m)->size = have + size;
-	return rpc_msg_payload(*m) + have;
+	if (room == (*m)->room)
+		return;
+	*m = xrealloc(*m, sizeof(**m) + RPC_HEADROOM + room);
+	list_init(&(*m)->node);
+	(*m)->room = room;
 }
 
 void rpc_msg_free(struct rpc_msg *m)

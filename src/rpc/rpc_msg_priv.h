@@ -27,9 +27,9 @@ struct rpc_msg {
 MUST_USE struct rpc_msg *rpc_msg_new(const void *payload, size_t size); /* NULL: not set */
 MUST_USE struct rpc_msg *rpc_msg_pack(const struct ProtobufCMessage *message);
 void rpc_msg_free(struct rpc_msg *m);
-/* Makes the payload "size" bytes longer and returns where they are to stand. *m may move, and
- * is made if it is NULL. Before anything is prepended or queued. */
-unsigned char *rpc_msg_extend(struct rpc_msg **m, size_t size);
+/* Room for a payload of that many bytes; its size stays. *m may move, and is made, empty, if it
+ * is NULL. Before anything is prepended or queued. */
+void rpc_msg_reserve(struct rpc_msg **m, size_t size);
 DEFINE_AUTO(struct rpc_msg *, rpc_msg_free)
 
 static inline unsigned char *rpc_msg_payload(struct rpc_msg *m)

@@ -69,7 +69,7 @@ static void put_runtime(struct pb_sink *s, const void *what)
 
 	pb_put_text(s, 1, c->runtime_name);
 	if (c->runtime_options.is_set)
-		pb_put_inner(s, 2, put_any, &c->runtime_options);
+		pb_put_short(s, 2, put_any, &c->runtime_options);
 }
 
 static void put_label(struct pb_sink *s, const void *what)
@@ -104,15 +104,15 @@ void wire_container_put(struct pb_sink *s, const void *container)
 
 	pb_put_text(s, 1, c->id);
 	for (size_t i = 0; i < c->labels.count; i++)
-		pb_put_inner(s, 2, put_label, &c->labels.items[i]);
+		pb_put_short(s, 2, put_label, &c->labels.items[i]);
 	pb_put_text(s, 3, c->image);
-	pb_put_inner(s, 4, put_runtime, c);
+	pb_put_short(s, 4, put_runtime, c);
 	if (c->spec.is_set)
 		pb_put_inner(s, 5, put_any, &c->spec);
 	pb_put_text(s, 6, c->snapshotter);
 	pb_put_text(s, 7, c->snapshot_key);
-	pb_put_inner(s, 8, put_time, &c->created_ns);
-	pb_put_inner(s, 9, put_time, &c->updated_ns);
+	pb_put_short(s, 8, put_time, &c->created_ns);
+	pb_put_short(s, 9, put_time, &c->updated_ns);
 	for (size_t i = 0; i < c->extensions.count; i++)
 		pb_put_inner(s, 10, put_extension, &c->extensions.items[i]);
 	pb_put_text(s, 11, c->sandbox);

@@ -13,6 +13,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A view shows what a copy would; it may refuse what is odd. */
+static void check_view(struct kv_bytes bytes, bool fine, const struct buf *copied)
+{
+	struct container_view v = { 0 };
+	struct buf seen AUTO_BUF = { .limit = SIZE_MAX };
+
+	for (int i = 0; i < 2; i++) { /* it is used again and again */
+		if (!view_container(&v, "x", bytes))
+			continue;
+		buf_clear(&seen);
+		encode_container(&seen, &v.c);
+		if (!fine || seen.size != copied->size || strcmp(v.c.id, "x") != 0 ||
+				memcmp(seen.data, copied->data, seen.size) != 0)
+			abort();
+	}
+	container_view_done(&v);
+}
+
 static bool again_container(struct kv_bytes bytes, struct buf *out)
 {
 	AUTO(container_free) struct container *c = container_new("x");
@@ -20,6 +38,7 @@ static bool again_container(struct kv_bytes bytes, struct buf *out)
 
 	if (fine)
 		encode_container(out, c);
+	check_view(bytes, fine, out);
 	return fine;
 }
 
