@@ -24,8 +24,9 @@
 /* Larger files take too long to be read whole at each start. */
 #define CHECK_AT_OPEN (16 << 20)
 #define MAX_READERS   512
-/* Mapped pages that were read count as memory of the process until they are given back. */
-#define TRIM_AFTER ((size_t)2 << 20)
+/* Mapped pages that were read count as memory of the process until they are given back: here
+ * while there is work, by process_rest() when there is none. */
+#define TRIM_AFTER ((size_t)8 << 20)
 
 /* The first key of every file: what it holds. Begins with 0 bytes, which no owner may use. */
 static const char format_key[] = "\0\0format";

@@ -2,10 +2,13 @@
 #include "os/rest.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -97,11 +100,31 @@ static void drop_stack(uintptr_t page)
 		(void)madvise((void *)(end - STACK_SPAN), STACK_SPAN, MADV_DONTNEED);
 }
 
+/* Shared mappings of files that nobody can write to through them (a key-value file's, say). */
+static void drop_shared(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+		uintptr_t at, end;
+		char perms[5];
+
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &at, &end, perms) == 3 &&
+				strcmp(perms, "r--s") == 0)
+			(void)madvise((void *)at, /* NOLINT(performance-no-int-to-ptr) */
+					end - at, MADV_DONTNEED);
+	}
+	if (maps != NULL)
+		(void)fclose(maps);
+}
+
 void process_rest(void)
 {
 	AUTO_CLOSE int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	struct walk w = { .pagemap = pagemap, .page = (uintptr_t)sysconf(_SC_PAGESIZE) };
 
+	drop_shared();
 	(void)malloc_trim(0);
 	drop_stack(w.page);
 	if (pagemap >= 0)

@@ -48,10 +48,21 @@ static void pipe_unref(struct rpc_pipe *p)
 	call_unref(call_of(p));
 }
 
+static void pipe_sent(struct rpc_pipe *p, struct rpc_msg *own_m)
+{
+	struct rpc_server *server = call_of(p)->server;
+
+	if (server == NULL)
+		rpc_msg_free(own_m);
+	else
+		rpc_server_give_back(server, own_m);
+}
+
 static const struct rpc_pipe_ops pipe_ops = {
 	.wake = on_wake,
 	.ref = pipe_ref,
 	.unref = pipe_unref,
+	.sent = pipe_sent,
 };
 
 struct call *call_ref(struct call *call)
@@ -324,7 +335,8 @@ static void run_moved(struct job *job)
 	AUTO_ERR struct err err = { 0 };
 	enum call_fate fate = CALL_FAILED;
 
-	rpc_msg_free(take_ptr(call->packing)); /* the handler begins anew */
+	if (call->packing != NULL) /* the handler begins anew */
+		call->packing->size = 0;
 	call->packed_size = 0;
 	if (!ctx_done(&call->ctx, &err))
 		fate = call->moved.handler(call, call->moved.self, call->moved.request, &err);
@@ -601,11 +613,29 @@ static void set_sink(struct pb_sink *s, struct rpc_msg *m, size_t at)
 	s->end = s->start + m->room;
 }
 
+/* The last long answer's memory, once this one is going to be long. */
+static void take_spare(struct call *call, size_t have, size_t want)
+{
+	AUTO(rpc_msg_free) struct rpc_msg *m = NULL;
+	struct rpc_msg *small = call->packing;
+
+	if (want < RPC_SPARE_MIN / 4 || want > RPC_SPARE_MIN || call->server == NULL)
+		return;
+	m = rpc_server_spare(call->server);
+	if (m == NULL)
+		return;
+	memcpy(rpc_msg_payload(m), rpc_msg_payload(small), have);
+	m->size = small->size;
+	call->packing = take_ptr(m);
+	rpc_msg_free(small);
+}
+
 static void more_room(struct pb_sink *s, size_t size)
 {
 	struct packer *p = container_of(s, struct packer, sink);
 	size_t at = (size_t)(s->at - s->start);
 
+	take_spare(p->call, at, at + size);
 	rpc_msg_reserve(&p->call->packing, at + size);
 	set_sink(s, p->call->packing, at);
 }

@@ -198,3 +198,11 @@ struct rpc_msg *rpc_pipe_take(struct rpc_pipe *p, bool *ret_end)
 		rpc_pipe_changed_locked(p);
 	return m;
 }
+
+void rpc_pipe_sent(struct rpc_pipe *p, struct rpc_msg *own_m)
+{
+	if (p->ops->sent != NULL)
+		p->ops->sent(p, own_m);
+	else
+		rpc_msg_free(own_m);
+}

@@ -25,6 +25,8 @@ struct rpc_pipe_ops {
 	void (*wake)(struct rpc_pipe *p);
 	void (*ref)(struct rpc_pipe *p);
 	void (*unref)(struct rpc_pipe *p);
+	/* On the loop: a message was sent, its memory may serve again. NULL: it is freed. */
+	void (*sent)(struct rpc_pipe *p, struct rpc_msg *own_m);
 };
 
 /* Queued bytes at which a sender waits, or the transport stops reading. */
@@ -82,5 +84,7 @@ void rpc_pipe_end_in(struct rpc_pipe *p);
 MUST_USE struct rpc_msg *rpc_pipe_spare(struct rpc_pipe *p);
 /* True if the transport must stop reading until the next wake. */
 MUST_USE bool rpc_pipe_hold(struct rpc_pipe *p);
+/* What was taken is on its way. */
+void rpc_pipe_sent(struct rpc_pipe *p, struct rpc_msg *own_m);
 /* NULL if nothing is queued; then *ret_end tells whether nothing will be. */
 MUST_USE struct rpc_msg *rpc_pipe_take(struct rpc_pipe *p, bool *ret_end);

@@ -435,6 +435,27 @@ static void orphan(struct call *call)
 	call_unref(call);
 }
 
+struct rpc_msg *rpc_server_spare(struct rpc_server *s)
+{
+	return atomic_exchange(&s->spare, NULL);
+}
+
+void rpc_server_give_back(struct rpc_server *s, struct rpc_msg *own_m)
+{
+	if (own_m->room < RPC_SPARE_MIN || own_m->room > RPC_SPARE_MAX) {
+		rpc_msg_free(own_m);
+		return;
+	}
+	own_m->size = own_m->front = 0;
+	own_m->packed = false;
+	rpc_msg_free(atomic_exchange(&s->spare, own_m));
+}
+
+void rpc_server_rest(struct rpc_server *s)
+{
+	rpc_msg_free(rpc_server_spare(s));
+}
+
 void rpc_server_free(struct rpc_server *s)
 {
 	if (s == NULL)
@@ -449,5 +470,6 @@ void rpc_server_free(struct rpc_server *s)
 	loop_timer_free(s->stop_timer);
 	map_done(&s->grpc, entry_free);
 	map_done(&s->ttrpc, entry_free);
+	rpc_server_rest(s);
 	free(s);
 }

@@ -56,6 +56,9 @@ ON_LOOP void rpc_server_stop(
 /* No handler may be running any more (see "done" above), and none may call this. */
 ON_LOOP void rpc_server_free(struct rpc_server *s);
 
+/* There is nothing to do: gives memory back that was kept for the next call. */
+ON_LOOP void rpc_server_rest(struct rpc_server *s);
+
 /* Calls being served now, parked ones included. */
 ON_LOOP size_t rpc_server_calls(const struct rpc_server *s);
 

@@ -153,7 +153,14 @@ struct rpc_server {
 	void *stopped_arg;
 	void (*report)(void *arg, const struct rpc_call_report *report);
 	void *report_arg;
+	/* Memory of a large answer, for the next: mapping and clearing it anew takes a third of
+	 * the time that a list does. */
+	_Atomic(struct rpc_msg *) spare;
 };
+
+/* Any thread. NULL if there is none. */
+MUST_USE struct rpc_msg *rpc_server_spare(struct rpc_server *s);
+void rpc_server_give_back(struct rpc_server *s, struct rpc_msg *own_m);
 
 /* One connection of either transport; embedded first in its struct. */
 struct rpc_conn_ops {

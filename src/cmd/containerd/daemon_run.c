@@ -123,7 +123,9 @@ static int replace_other(struct daemon *d, struct release *r, struct err *err)
 
 static void rest(void *arg)
 {
-	(void)arg;
+	struct daemon *d = arg;
+
+	rpc_server_rest(d->host.server);
 	process_rest();
 }
 
@@ -139,7 +141,7 @@ int daemon_serve(struct daemon *d, struct err *err)
 	took = clock_mono_ns() - d->start_ns;
 	log_info(NULL, "containerd successfully booted in %lld.%06llds",
 			(long long)(took / NS_PER_S), (long long)(took % NS_PER_S / NS_PER_US));
-	loop_on_rest(d->host.loop, REST_MS, rest, NULL);
+	loop_on_rest(d->host.loop, REST_MS, rest, d);
 	loop_run(d->host.loop);
 	if (d->has_stopper)
 		thread_join(d->stopper);

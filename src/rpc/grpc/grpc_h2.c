@@ -155,7 +155,7 @@ size_t h2_fill(struct h2_stream *s, unsigned char *room, size_t size, bool *ret_
 		s->at += n;
 		done += n;
 		if (s->at == rpc_msg_wire_size(s->current))
-			rpc_msg_free(take_ptr(s->current));
+			rpc_pipe_sent(s->pipe, take_ptr(s->current));
 	}
 	return done;
 }

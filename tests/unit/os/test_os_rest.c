@@ -75,6 +75,22 @@ static void relocated_data_stays(void **state)
 				i < 2 ? 3 : 5);
 }
 
+static void a_file_mapped_for_reading_is_let_go_and_comes_back(void **state)
+{
+	AUTO_CLOSE int fd = memfd_create("file", MFD_CLOEXEC);
+	const volatile unsigned char *at;
+
+	assert_int_equal(pwrite(fd, "x", 1, PAGE), 1);
+	at = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	assert_int_equal(at[PAGE], 'x');
+	assert_true(is_mapped(at + PAGE));
+	process_rest();
+	assert_false(is_mapped(at + PAGE));
+	assert_int_equal(at[PAGE], 'x');
+	assert_int_equal(munmap((void *)(uintptr_t)at, 2 * PAGE), 0);
+}
+
 static int touch_deep(int depth)
 {
 	volatile char room[2048] = { 0 };
@@ -103,6 +119,7 @@ int main(void)
 		cmocka_unit_test(constants_are_let_go_and_come_back),
 		cmocka_unit_test(a_page_that_was_written_to_stays),
 		cmocka_unit_test(relocated_data_stays),
+		cmocka_unit_test(a_file_mapped_for_reading_is_let_go_and_comes_back),
 		cmocka_unit_test(what_is_on_the_stack_stays_and_what_was_goes),
 	};
 

@@ -197,6 +197,34 @@ static void requests_over_the_limit_fail_alone(void **state)
 	end(w);
 }
 
+static void rest(void *arg)
+{
+	rpc_server_rest(arg);
+}
+
+/* Memory that is used again shows nothing of what it held. */
+static void answers_that_are_packed_are_whole(void **state)
+{
+	static const size_t sizes[] = { 300000, 0, 200000, 9000, 100, 400000, 8191, 33000 };
+	struct world *w = begin(state);
+
+	for (size_t i = 0; i < 3 * ARRAY_LEN(sizes); i++) {
+		size_t size = sizes[i % ARRAY_LEN(sizes)];
+		Google__Protobuf__Any *any, *want = toy_any(&w->arena, "", size);
+
+		memset(want->value.data, (int)i, size);
+		assert_ok(channel_call(w->c, &w->ctx, TOY, "Pack", &want->base, ANY, &w->arena,
+					  (ProtobufCMessage **)&any, &w->err),
+				&w->err);
+		assert_int_equal(any->value.len, size);
+		assert_memory_equal(any->value.data, want->value.data, size);
+		if (i % 7 == 0)
+			toy_on_loop(w->s, rest, w->s->server);
+		arena_reset(&w->arena);
+	}
+	end(w);
+}
+
 struct busy {
 	struct world *w;
 	unsigned seed;
@@ -291,6 +319,7 @@ int main(void)
 		TEST(feeding_stops_at_the_queue_limit),
 		TEST(answers_over_the_limit_fail_alone),
 		TEST(requests_over_the_limit_fail_alone),
+		TEST(answers_that_are_packed_are_whole),
 		TEST(many_threads_share_a_channel),
 	};
 

@@ -74,6 +74,27 @@ static enum call_fate echo(
 	return call_answer(call, request, err);
 }
 
+static void put_value(struct pb_sink *s, const void *what)
+{
+	const ProtobufCBinaryData *value = what;
+
+	pb_room(s, value->len);
+	memcpy(s->at, value->data, value->len);
+	s->at += value->len;
+}
+
+/* The value four times, the last of which counts; begins anew on a worker. */
+static enum call_fate pack(
+		struct call *call, void *self, const ProtobufCMessage *request, struct err *err)
+{
+	const Google__Protobuf__Any *any = (const Google__Protobuf__Any *)request;
+
+	for (int i = 0; i < 4; i++)
+		call_pack(call, 2, put_value, &any->value);
+	return call_can_move(call) ? call_to_worker(call, pack, self, request, err)
+				   : call_answer_packed(call, err);
+}
+
 static enum call_fate refuse(
 		struct call *call, void *self, const ProtobufCMessage *request, struct err *err)
 {
@@ -351,6 +372,7 @@ static enum call_fate feed(
 static const struct rpc_method methods[] = {
 	{ "Echo", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, echo },
 	{ "EchoNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, echo },
+	{ "Pack", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, pack },
 	{ "Fail", ANY, ANY, RPC_UNARY, RPC_ON_WORKER, refuse },
 	{ "FailTwice", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, refuse_twice },
 	{ "FailNow", ANY, ANY, RPC_UNARY, RPC_ON_LOOP, refuse },
