@@ -74,3 +74,25 @@ CONF
   [ -d "$D/root/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs" ]
   ctr snapshots --snapshotter native prepare one
 }
+
+# The umount behind a Delete does not wait for the disk (docs/design/020): nothing of that shows.
+@test "after a task its snapshot can be used again, or removed, at once" {
+  daemon_start
+  make_image "$D/busybox.tar"
+  ctr images import "$D/busybox.tar"
+  count='n=$(($(cat /n 2>/dev/null || echo 0) + 1)); echo $n >/n; exit $n'
+  for round in 1 2; do
+    for i in 1 2 3 4 5; do
+      if [ $i = 1 ]; then
+        run timeout 30 "$CTR" run "$IMAGE" again sh -c "$count"
+      else
+        run timeout 30 "$CTR" tasks start again
+      fi
+      [ "$status" -eq $i ]
+      run ! grep -q " $D/state/.*/rootfs " /proc/self/mounts
+    done
+    timeout 30 "$CTR" containers rm again
+    run timeout 30 "$CTR" snapshots info again
+    [[ "$output" == *"not found"* ]]
+  done
+}
