@@ -225,7 +225,7 @@ class Bench:
         ours, peer = (statistics.median(both[n]) for n in ('ours', 'peer'))
         self.row('runtime alone: create, start, delete', base, base, 'ms', '')
         self.row('task create to delete of /bin/true', ours, peer, 'ms', '')
-        self.row('  above the bare runtime', ours - base, peer - base, 'ms', '<= 15 ms')
+        self.row('  above the bare runtime', ours - base, peer - base, 'ms', '<= 8 ms')
 
     def shims(self):
         spec = make_spec(f'{self.tmp}/sleep.json', ['/bin/sleep', '10000'], '')
