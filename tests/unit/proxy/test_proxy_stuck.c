@@ -28,7 +28,7 @@ struct stuck {
 	struct snapshotter base;
 	struct mutex lock;
 	struct cond changed;
-	size_t inside;
+	size_t inside, back;
 };
 
 struct waiting {
@@ -127,6 +127,9 @@ static void *call_stuck(void *arg)
 	else
 		assert_int_equal(snapshot_prepare(s, &c->ctx, "a", NULL, NULL, &m, &err), -1);
 	c->kind = err.kind;
+	LOCKED(&stuck.lock);
+	stuck.back++;
+	cond_broadcast(&stuck.changed);
 	return NULL;
 }
 
@@ -141,6 +144,17 @@ static void start_callers(struct caller callers[CALLERS], struct cancel *cancel)
 	LOCKED(&stuck.lock);
 	while (stuck.inside < THREADS)
 		cond_wait(&stuck.changed, &stuck.lock);
+}
+
+/* A caller that is cancelled before its call was sent is not refused. */
+static void wait_for_the_refused(void)
+{
+	int64_t deadline = clock_mono_ns() + 20 * NS_PER_S;
+
+	LOCKED(&stuck.lock);
+	while (stuck.back < CALLERS - THREADS - QUEUED)
+		if (!cond_wait_until(&stuck.changed, &stuck.lock, deadline))
+			break;
 }
 
 static void use_the_other(void)
@@ -170,6 +184,7 @@ static void calls_of_others_go_on(void **state)
 
 	start_callers(callers, cancel);
 	use_the_other();
+	wait_for_the_refused();
 	cancel_fire(cancel);
 	for (int i = 0; i < CALLERS; i++) {
 		thread_join(callers[i].thread);
