@@ -52,23 +52,42 @@ static void put_octal(char *field, size_t size, uint64_t value)
 		*--field = (char)('0' + (value & 7));
 }
 
-static void put_name(char *block, const char *name)
+/* What of a text a reader without the record for it gets: its ASCII, as much as there is room
+ * for; if that is not all, no slash at the end that would make a directory of it. */
+static void put_text(char *field, const char *text, bool may_end_in_slash)
 {
-	const char *cut = strlen(name) > NAME_SIZE ? find_cut(name) : NULL;
+	size_t size = 0;
+
+	for (; *text != '\0' && size < NAME_SIZE; text++)
+		if ((unsigned char)*text < 0x80)
+			field[size++] = *text;
+	while ((unsigned char)*text >= 0x80)
+		text++;
+	if (may_end_in_slash && *text == '\0')
+		return;
+	while (size > 0 && field[size - 1] == '/')
+		field[--size] = '\0';
+}
+
+static void put_name(char *block, const struct tar_entry *e, bool has_record)
+{
+	const char *name = e->path;
+	const char *cut = strlen(name) > NAME_SIZE && !has_record ? find_cut(name) : NULL;
 
 	if (cut != NULL) {
 		memcpy(block + 345, name, (size_t)(cut - name));
 		name = cut + 1;
 	}
-	memcpy(block, name, strnlen(name, NAME_SIZE));
+	put_text(block, name, e->type != 'x');
 }
 
-static void put_block(struct buf *out, const struct tar_entry *e)
+/* The bytes are those that Go's writer makes, so that the same tree has the same digest. */
+static void put_block(struct buf *out, const struct tar_entry *e, bool has_records)
 {
 	char block[TAR_BLOCK] = { 0 };
 	unsigned sum = 0;
 
-	put_name(block, e->path);
+	put_name(block, e, has_records);
 	put_octal(block + 100, 8, e->mode);
 	put_octal(block + 108, 8, e->uid <= MAX_OCTAL_ID ? e->uid : 0);
 	put_octal(block + 116, 8, e->gid <= MAX_OCTAL_ID ? e->gid : 0);
@@ -76,10 +95,12 @@ static void put_block(struct buf *out, const struct tar_entry *e)
 	put_octal(block + 136, 12, time_fits(e) ? (uint64_t)e->mtime.tv_sec : 0);
 	memset(block + 148, ' ', 8);
 	block[156] = (char)e->type;
-	memcpy(block + 157, e->link, strnlen(e->link, NAME_SIZE));
+	put_text(block + 157, e->link, true);
 	memcpy(block + 257, "ustar\00000", 8);
-	put_octal(block + 329, 8, e->major);
-	put_octal(block + 337, 8, e->minor);
+	if (e->type != 'x') {
+		put_octal(block + 329, 8, e->major);
+		put_octal(block + 337, 8, e->minor);
+	}
 	for (size_t i = 0; i < TAR_BLOCK; i++)
 		sum += (unsigned char)block[i];
 	put_octal(block + 148, 7, sum);
@@ -108,6 +129,13 @@ static void put_number(struct buf *body, const char *key, int64_t value)
 	put_record(body, key, text, strlen(text));
 }
 
+static bool needs_records(const struct tar_entry *e)
+{
+	return e->xattr_count > 0 || e->uid > MAX_OCTAL_ID || e->gid > MAX_OCTAL_ID ||
+	       e->size > MAX_OCTAL_SIZE || !time_fits(e) || !name_fits(e->path) ||
+	       strlen(e->link) > NAME_SIZE || !is_ascii(e->link);
+}
+
 /* In the order of their keys. */
 static void put_records(struct buf *body, const struct tar_entry *e)
 {
@@ -122,7 +150,7 @@ static void put_records(struct buf *body, const struct tar_entry *e)
 		put_record(body, "linkpath", e->link, strlen(e->link));
 	if (!time_fits(e))
 		put_number(body, "mtime", e->mtime.tv_sec);
-	if (!name_fits(e->path))
+	if (strlen(e->path) > NAME_SIZE || !is_ascii(e->path))
 		put_record(body, "path", e->path, strlen(e->path));
 	if (e->size > MAX_OCTAL_SIZE)
 		put_number(body, "size", (int64_t)e->size);
@@ -130,24 +158,37 @@ static void put_records(struct buf *body, const struct tar_entry *e)
 		put_number(body, "uid", e->uid);
 }
 
-void tar_put_header(struct buf *out, const struct tar_entry *e)
+/* "<directory>/PaxHeaders.0/<name>"; of a directory its own name is in front. */
+static char *name_of_records(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return xasprintf("PaxHeaders.0/%s", path);
+	return xasprintf("%.*s/PaxHeaders.0%s", (int)(slash - path), path,
+			slash[1] == '\0' ? "" : slash);
+}
+
+static void put_pax(struct buf *out, const struct tar_entry *e)
 {
 	struct buf body AUTO_BUF = { .limit = SIZE_MAX };
-	const char *slash = strrchr(e->path, '/');
+	AUTO_FREE char *name = name_of_records(e->path);
+	struct tar_entry pax = { .type = 'x', .path = name, .link = "" };
 
 	put_records(&body, e);
-	if (body.size > 0) {
-		AUTO_FREE char *name = xasprintf(
-				"PaxHeaders.0/%.80s", slash != NULL ? slash + 1 : e->path);
-		struct tar_entry pax = {
-			.type = 'x', .path = name, .link = "", .size = body.size
-		};
+	pax.size = body.size;
+	put_block(out, &pax, true);
+	buf_add(out, body.data, body.size);
+	tar_put_padding(out, body.size);
+}
 
-		put_block(out, &pax);
-		buf_add(out, body.data, body.size);
-		tar_put_padding(out, body.size);
-	}
-	put_block(out, e);
+void tar_put_header(struct buf *out, const struct tar_entry *e)
+{
+	bool has_records = needs_records(e);
+
+	if (has_records)
+		put_pax(out, e);
+	put_block(out, e, has_records);
 }
 
 void tar_put_padding(struct buf *out, uint64_t size)

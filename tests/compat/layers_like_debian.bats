@@ -62,3 +62,47 @@ same_trees() {
   [ -e "$LAYERS/overlayfs.ours" ] || tree_of "$CTRD_BUILD/containerd" overlayfs ours
   diff -u "$LAYERS/overlayfs.ours" "$LAYERS/native.ours"
 }
+
+# odd_tree DIR: what a header has no room for, or not the letters.
+odd_tree() {
+  local l
+  l=$(printf '%090d' 0)
+  mkdir -p "$1/$l/$l" "$1/é" "$1/$l$l" "$1/plain"
+  echo split >"$1/$l/$l/f"
+  echo split >"$1/$l/$l/x"
+  python3 -c 'import os, sys
+for path in sys.argv[1:]: os.setxattr(path, "user.k", b"v")' "$1/$l/$l/x" "$1/é"
+  echo text >"$1/é/ü"
+  echo text >"$1/${l}0123456789"
+  echo text >"$1/plain/f"
+  ln "$1/plain/f" "$1/plain/g"
+  ln -s "${l}0123456789/x" "$1/plain/long"
+  ln -s é "$1/plain/é"
+  chown 3000000:3000001 "$1/plain/f"
+  truncate -s 1000 "$1/old"
+  find "$1" -exec touch -h -d @1500000000 {} +
+  touch -d @-5 "$1/old"
+}
+
+# diff_of DAEMON: the digest of the bytes that a snapshot of such a tree makes.
+diff_of() {
+  CTRD_DAEMON=$1 daemon_setup
+  CTRD_DAEMON=$1 CTRD_SHIM_DIR=/usr/bin daemon_start
+  mkdir "$D/tree"
+  "$CTR" snapshots prepare k >/dev/null
+  sh -c "$("$CTR" snapshots mounts "$D/tree" k)"
+  odd_tree "$D/tree"
+  umount "$D/tree"
+  timeout 60 "$CTR" snapshots diff --media-type application/vnd.oci.image.layer.v1.tar k >"$D/tar" || return 1
+  sha256sum <"$D/tar"
+  daemon_teardown
+}
+
+@test "a diff has the bytes it has with Debian's" {
+  run diff_of /usr/bin/containerd
+  [ "$status" = 0 ]
+  theirs=$output
+  run diff_of "$CTRD_BUILD/containerd"
+  [ "$status" = 0 ]
+  [ "$output" = "$theirs" ]
+}
