@@ -11,16 +11,8 @@
 
 setup() {
   load ../support/daemon
-  [ "$(id -u)" = 0 ] || skip "needs root"
-  [ -n "${CTRD_PRIVATE:-}" ] || skip "needs a machine of its own: run by tests/support/private.sh"
-  daemon_setup
-  mkdir "$D/root"
-  mount -t tmpfs tmpfs "$D/root"
-  GC_SHARE=0.02 daemon_config # what nobody deletes is to be collected
-  daemon_start
-  make_image "$D/busybox.tar"
-  "$CTR" -n life images import "$D/busybox.tar"
-  PARENT=$("$CTR" -n life snapshots ls | awk '$NF == "Committed" {print $1}')
+  load ../support/life
+  life_setup
   daemon_stop
 }
 
@@ -40,7 +32,7 @@ kill_calls() {
 }
 
 @test "killed at any system call, nothing is lost and nothing stays" {
-  kill_calls "$CTRD_BUILD/tests/integration/life/ctrd-quick-runtime" "$KILL_STEP"
+  kill_calls "$QUICK_RUNTIME" "$KILL_STEP"
 }
 
 @test "runc killed at any system call, nothing is lost and nothing stays" {
