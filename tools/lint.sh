@@ -21,6 +21,7 @@ check calls python3 tools/check_calls.py
 check names python3 tools/check_names.py
 check exports python3 tools/check_exports.py build
 check bats python3 tools/check_bats.py
+check docs python3 tools/check_docs.py
 [ -e tools/check_man.py ] && check man python3 tools/check_man.py
 if [ "${1:-}" != quick ]; then
   if command -v clang-format-14 >/dev/null; then
