@@ -42,6 +42,10 @@ class Tree:
         return (os.path.basename(path) in FOREIGN or path in self.set or near in self.set or path in self.folders
                 or near in self.folders or self.find(path) is not None)
 
+    def has_number(self, path):
+        """docs/design/020 for docs/design/020-….md"""
+        return any(f.startswith(path + '-') for f in self.files)
+
     def find(self, path):
         return next((f for f in self.files if f == path or f.endswith('/' + path)), None)
 
@@ -62,7 +66,7 @@ def missing(line, folder, tree):
         if not GENERATED.search(m.group(0)) and not tree.has(m.group(0), folder):
             yield f'no file {m.group(0)}'
     for m in PLACE.finditer(line):
-        if not re.search(ENDING, m.group(0)) and not tree.has(m.group(0), folder) and m.group(0)[-1] != '_':
+        if not re.search(ENDING, m.group(0)) and not tree.has(m.group(0), folder) and not tree.has_number(m.group(0)):
             yield f'no place {m.group(0)}'
     for m in re.finditer(r'\]\((?!http)([^)#]+)', line):
         if not tree.has(m.group(1), folder):
