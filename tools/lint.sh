@@ -29,7 +29,7 @@ if [ "${1:-}" != quick ]; then
   else
     echo "skip  format (no clang-format-14)"
   fi
-  command -v codespell >/dev/null && check spelling codespell -q 3 -L inout,ro,fo,ans,tage,flate,te README.md ARCHITECTURE.md CONTRIBUTING.md docs src
+  command -v codespell >/dev/null && check spelling codespell -q 3 -L inout,readby,ro,fo,ans,tage,flate,te README.md ARCHITECTURE.md CONTRIBUTING.md docs src
   command -v mandoc >/dev/null && ls man/*.[1-8] >/dev/null 2>&1 && check mandoc mandoc -T lint -W error man/*.[1-8]
 fi
 exit $bad

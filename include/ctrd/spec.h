@@ -75,6 +75,9 @@ CTRD_API void ctrd_spec_add_capabilities(struct ctrd_spec *spec, const char *con
 CTRD_API void ctrd_spec_drop_capabilities(struct ctrd_spec *spec, const char *const *names);
 CTRD_API void ctrd_spec_set_new_privileges(struct ctrd_spec *spec, int allowed);
 CTRD_API void ctrd_spec_set_apparmor(struct ctrd_spec *spec, const char *profile);
+/** The default profile under that name, loaded into the kernel unless one of the name is. */
+CTRD_API int ctrd_spec_set_default_apparmor(
+		struct ctrd_spec *spec, const char *name, struct ctrd_error **ret_error);
 /** All this process may do; nothing masked or read-only. Devices are another matter. */
 CTRD_API int ctrd_spec_set_privileged(struct ctrd_spec *spec, struct ctrd_error **ret_error);
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "client/client_images_priv.h"
 #include "client/client_rootfs_priv.h"
+#include "oci/apparmor.h"
 #include "oci/platform.h"
 #include "oci/user.h"
 
@@ -238,6 +239,19 @@ void ctrd_spec_set_new_privileges(struct ctrd_spec *s, int allowed)
 void ctrd_spec_set_apparmor(struct ctrd_spec *s, const char *profile)
 {
 	jnode_set_str(spec_process(s->doc), "apparmorProfile", profile);
+}
+
+int ctrd_spec_set_default_apparmor(
+		struct ctrd_spec *s, const char *name, struct ctrd_error **ret_error)
+{
+	struct apparmor_places places;
+	AUTO_ERR struct err err = { 0 };
+
+	apparmor_places_init(&places);
+	if (apparmor_load_default(&places, name, &err) < 0)
+		return api_result(-1, &err, ret_error);
+	ctrd_spec_set_apparmor(s, name);
+	return 0;
 }
 
 static int own_capabilities(uint64_t *ret_mask, struct err *err)

@@ -389,6 +389,14 @@ PERFMON")
   diff -u "$D/want" <(diff -U0 "$D/added.theirs" "$D/added.ours" | sed 1,2d | grep '^[+-]')
 }
 
+@test "run --apparmor-default-profile: an error where the kernel has no AppArmor" {
+  [ ! -e /sys/kernel/security/apparmor/profiles ] || skip "this kernel has it"
+  run ! "$OURS" run --rm --apparmor-default-profile p1 "$IMAGE" armored true
+  [[ "$output" == *"open /sys/kernel/security/apparmor/profiles: no such file or directory"* ]]
+  run ! "$OURS" run --rm --apparmor-default-profile p1 --apparmor-profile p2 "$IMAGE" armored true
+  [[ "$output" == *"apparmor-profile conflicts with apparmor-default-profile"* ]]
+}
+
 @test "run --seccomp: programs run, and calls that are not for containers fail" {
   same run --rm --seccomp "$IMAGE" s1 sh -c 'id; ls /; echo x >/tmp/x; cat /tmp/x; sleep 0 & wait'
   same run --rm --seccomp "$IMAGE" s2 grep Seccomp: /proc/self/status

@@ -61,7 +61,7 @@ isolated() {
 settle() {
   local m
   for m in $(cgroup_mounts); do
-    [ -s "$m/cgroup.controllers" ] || continue
+    [ -n "$(cat "$m/cgroup.controllers" 2>/dev/null)" ] || continue
     mkdir -p "$m/$CTRD_GROUP/suite" && echo 0 >"$m/$CTRD_GROUP/suite/cgroup.procs" || return 1
     share_controllers "$m/$CTRD_GROUP" || return 1
   done

@@ -119,11 +119,14 @@ static int apply_seccomp(args_type *args, struct ctrd_spec *spec)
 
 static int apply_apparmor(args_type *args, struct ctrd_spec *spec)
 {
+	struct ctrd_error *error = NULL;
+
 	if (!str_is_empty(args->apparmor_default)) {
 		if (!str_is_empty(args->apparmor))
 			return out_fail("apparmor-profile conflicts with "
 					"apparmor-default-profile");
-		return out_fail("loading an AppArmor profile: not implemented");
+		if (ctrd_spec_set_default_apparmor(spec, args->apparmor_default, &error) < 0)
+			return out_error(error);
 	}
 	if (!str_is_empty(args->apparmor))
 		ctrd_spec_set_apparmor(spec, args->apparmor);
