@@ -38,11 +38,13 @@ static bool is_on_disk(const char *path)
  * into another namespace, where our descriptors have no path. */
 static bool is_program(const char *name)
 {
+	const char *base = strrchr(name, '/');
 	AUTO_FREE char *path = NULL;
 	AUTO_CLOSE int fd = -1;
 	char magic[SELFMAG];
 
-	if (!str_eq(name, "runc") && !str_eq(name, "crun"))
+	base = base == NULL ? name : base + 1;
+	if (!str_eq(base, "runc") && !str_eq(base, "crun"))
 		return false;
 	if (spawn_find(name, getenv("PATH"), &path) < 0)
 		return false;
