@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shim as a daemon meets it: lives of containers. Usage: shim_driver [NAME OF A TEST] */
-#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,45 +22,8 @@
 #include "os/cgroup.h"
 #include "os/pipe.h"
 #include "os/unix_socket.h"
-#include "shim_box.h"
+#include "shim_lives.h"
 #include "shim_tests.h"
-
-static const char *const sleeper[] = { "sleep", "100000", NULL };
-
-static void assert_topics(struct box *b, size_t count, const char *want)
-{
-	AUTO_FREE char *got = box_topics(b, count);
-
-	assert_string_equal(got, want);
-}
-
-#define assert_done(b, call)                                                                   \
-	do {                                                                                   \
-		if ((call) < 0)                                                                \
-			fail_msg("%s: %s", #call, err_text(&(b)->err));                        \
-	} while (0)
-
-static void make(struct box *b, const char *id, const char *const *args)
-{
-	AUTO_FREE char *bundle = NULL;
-
-	box_open(b);
-	bundle = box_bundle(b, id, &(struct box_spec){ .args = args });
-	box_start(b, id);
-}
-
-/* Kills, waits, deletes, ends the shim; it must be gone then, and its socket at once. */
-static void finish(struct box *b, const char *id)
-{
-	if (box_status(b, id, "") != TASK__STATUS__STOPPED) {
-		assert_done(b, box_kill(b, id, "", SIGKILL, false));
-		assert_int_equal(box_wait(b, id, ""), 137);
-	}
-	assert_done(b, box_delete(b, id, ""));
-	assert_done(b, box_simple(b, "Shutdown", id));
-	assert_int_equal(unix_probe(b->address + strlen("unix://")), -ENOENT);
-	box_close(b);
-}
 
 static bool shim_is_gone(void *arg)
 {
@@ -264,14 +226,6 @@ void containers_of_a_group_share_a_shim(void **state)
 	finish(&b, "c2");
 }
 
-static char *fifo_in(struct box *b, const char *name)
-{
-	char *path = arena_printf(&b->arena, "%s/%s", b->dir.path, name);
-
-	assert_int_equal(fifo_make(path, 0600), 0);
-	return path;
-}
-
 /* Blocking end of a fifo that the shim has open. */
 static int open_end(const char *path, enum fifo_mode mode)
 {
@@ -352,48 +306,6 @@ void a_terminal_passes_both_ways_and_has_its_size(void **state)
 	assert_non_null(strstr(text, "43 132\r\n"));
 	assert_non_null(strstr(text, "got word\r\n"));
 	assert_int_equal(box_wait(&b, "c1", ""), 0);
-	finish(&b, "c1");
-}
-
-void execs_have_their_own_life(void **state)
-{
-	static const char *const seven[] = { "sh", "-c", "exit 7", NULL };
-	static const char *const nothing[] = { "/no/such/program", NULL };
-	struct box b;
-	int pid;
-
-	make(&b, "c1", sleeper);
-	assert_done(&b, box_create(&b, "c1", "", "", ""));
-	assert_done(&b, box_begin(&b, "c1", ""));
-	assert_done(&b, box_add_exec(&b, "c1", "e1", seven, ""));
-	assert_int_equal(box_add_exec(&b, "c1", "e1", seven, ""), -1);
-	assert_string_equal(err_text(&b.err), "id e1: already exists");
-	assert_int_equal(box_status(&b, "c1", "e1"), TASK__STATUS__CREATED);
-	assert_int_equal(box_kill(&b, "c1", "e1", SIGKILL, false), -1);
-	assert_string_equal(err_text(&b.err), "process not created: failed precondition");
-	pid = box_begin(&b, "c1", "e1");
-	assert_true(pid > 0);
-	assert_int_equal(box_wait(&b, "c1", "e1"), 7);
-	assert_int_equal(box_status(&b, "c1", "e1"), TASK__STATUS__STOPPED);
-	assert_int_equal(box_kill(&b, "c1", "e1", SIGKILL, false), -1);
-	assert_string_equal(err_text(&b.err), "process already finished: not found");
-	assert_int_equal(box_delete(&b, "c1", "e1"), 7);
-	assert_false(is_there(b.dir.fd, "bundles/c1/e1.pid"));
-	assert_done(&b, box_add_exec(&b, "c1", "e2", sleeper, ""));
-	assert_done(&b, box_begin(&b, "c1", "e2"));
-	assert_done(&b, box_kill(&b, "c1", "e2", SIGKILL, false));
-	assert_int_equal(box_wait(&b, "c1", "e2"), 137);
-	assert_int_equal(box_delete(&b, "c1", "e2"), 137);
-	/* One that cannot run stays as it was, and can be deleted. */
-	assert_done(&b, box_add_exec(&b, "c1", "e3", nothing, ""));
-	assert_int_equal(box_begin(&b, "c1", "e3"), -1);
-	assert_non_null(strstr(err_text(&b.err), "OCI runtime exec failed: "));
-	assert_int_equal(box_begin(&b, "c1", "e3"), -1);
-	assert_int_equal(box_status(&b, "c1", "e3"), TASK__STATUS__CREATED);
-	assert_int_equal(box_delete(&b, "c1", "e3"), 0);
-	assert_topics(&b, 9,
-			"create start exec-added:e1 exec-started:e1 exit:e1 exec-added:e2 "
-			"exec-started:e2 exit:e2 exec-added:e3");
 	finish(&b, "c1");
 }
 
@@ -603,41 +515,6 @@ void limits_can_be_changed(void **state)
 	finish(&b, "c1");
 }
 
-void pids_name_their_execs(void **state)
-{
-	TaskV3__PidsRequest r = TASK_V3__PIDS_REQUEST__INIT;
-	const TaskV3__PidsResponse *a;
-	ProtobufCMessage *m;
-	int init, exec;
-	struct box b;
-
-	make(&b, "c1", sleeper);
-	init = box_create(&b, "c1", "", "", "");
-	assert_done(&b, box_begin(&b, "c1", ""));
-	assert_done(&b, box_add_exec(&b, "c1", "e1", sleeper, ""));
-	exec = box_begin(&b, "c1", "e1");
-	r.id = "c1";
-	a = (const TaskV3__PidsResponse *)box_call(
-			&b, "Pids", &r.base, &task_v3__pids_response__descriptor);
-	assert_non_null(a);
-	assert_int_equal(a->n_processes, 2);
-	for (size_t i = 0; i < 2; i++) {
-		if ((int)a->processes[i]->pid == init) {
-			assert_null(a->processes[i]->info);
-			continue;
-		}
-		assert_int_equal(a->processes[i]->pid, exec);
-		assert_string_equal(a->processes[i]->info->type_url,
-				"containerd.runc.v1.ProcessDetails");
-		assert_done(&b, pb_decode(&runc__process_details__descriptor,
-						a->processes[i]->info->value.data,
-						a->processes[i]->info->value.len, &b.arena,
-						NULL, &m, &b.err));
-		assert_string_equal(((Runc__ProcessDetails *)m)->exec_id, "e1");
-	}
-	finish(&b, "c1");
-}
-
 void running_out_of_memory_is_told_before_the_exit(void **state)
 {
 	static char json[] = "{\"memory\":{\"limit\":8388608,\"swap\":8388608}}";
@@ -765,39 +642,6 @@ void info_tells_features(void **state)
 	assert_non_null(info->features);
 	assert_memory_equal(info->features->value.data, "{", 1);
 	box_close(&b);
-}
-
-static int count_fds(pid_t pid)
-{
-	AUTO_FREE char *path = xasprintf("/proc/%d/fd", (int)pid);
-	AUTO_STRV char **names = NULL;
-
-	assert_int_equal(fs_list(AT_FDCWD, path, &names), 0);
-	return (int)strv_len(names);
-}
-
-void execs_leave_nothing_behind(void **state)
-{
-	static const char *const args[] = { "echo", "x", NULL };
-	static const char *const bad[] = { "/no/such", NULL };
-	const char *out;
-	struct box b;
-	int before, after;
-
-	make(&b, "c1", sleeper);
-	out = fifo_in(&b, "out");
-	assert_done(&b, box_create(&b, "c1", "", "", ""));
-	assert_done(&b, box_begin(&b, "c1", ""));
-	before = count_fds(box_shim_pid(&b));
-	for (int i = 0; i < 40; i++) {
-		assert_done(&b, box_add_exec(&b, "c1", "e", i % 4 == 3 ? bad : args, out));
-		if (box_begin(&b, "c1", "e") > 0)
-			assert_int_equal(box_wait(&b, "c1", "e"), 0);
-		assert_done(&b, box_delete(&b, "c1", "e"));
-	}
-	after = count_fds(box_shim_pid(&b));
-	assert_int_equal(after, before);
-	finish(&b, "c1");
 }
 
 int main(int argc, char **argv)

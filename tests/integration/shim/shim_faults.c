@@ -8,25 +8,15 @@
 
 #include <cmocka.h>
 
-#include "api/pb.h"
 #include "api/pb/any.pb-c.h"
 #include "api/pb/empty.pb-c.h"
 #include "api/pb/task.pb-c.h"
 #include "base/clock.h"
 #include "base/ctx.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "os/pipe.h"
-#include "shim_box.h"
+#include "shim_lives.h"
 #include "shim_tests.h"
-
-static const char *const sleeper[] = { "sleep", "100000", NULL };
-
-#define assert_done(b, call)                                                                   \
-	do {                                                                                   \
-		if ((call) < 0)                                                                \
-			fail_msg("%s: %s", #call, err_text(&(b)->err));                        \
-	} while (0)
 
 #define assert_said(b, call, text)                                                             \
 	do {                                                                                   \
@@ -34,28 +24,6 @@ static const char *const sleeper[] = { "sleep", "100000", NULL };
 			fail_msg("%s succeeded", #call);                                       \
 		assert_string_equal(err_text(&(b)->err), text);                                \
 	} while (0)
-
-static void make(struct box *b)
-{
-	AUTO_FREE char *bundle = NULL;
-
-	box_open(b);
-	bundle = box_bundle(b, "c1", &(struct box_spec){ .args = sleeper });
-	box_start(b, "c1");
-}
-
-/* A runtime that does as the script says; "$REAL" is runc. Its arguments begin with the global
- * part. */
-static void fake_runtime(struct box *b, const char *script)
-{
-	AUTO_FREE char *text =
-			xasprintf("#!/bin/sh\nREAL=runc\nDIR=%s\n%s\nexec $REAL \"$@\"\n",
-					b->dir.path, script);
-
-	put_file(b->dir.fd, "fake", text);
-	assert_int_equal(fchmodat(b->dir.fd, "fake", 0755, 0), 0);
-	b->runtime = arena_printf(&b->arena, "%s/fake", b->dir.path);
-}
 
 static void still_serves(struct box *b)
 {
@@ -90,7 +58,7 @@ void unknown_things_are_refused_in_the_originals_words(void **state)
 {
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	assert_said(&b, box_status(&b, "c1", ""), "container not created: not found");
 	assert_said(&b, box_begin(&b, "c1", ""), "container not created: not found");
 	assert_said(&b, box_simple(&b, "Pause", "c1"), "container not created: not found");
@@ -115,7 +83,7 @@ void incomplete_requests_do_not_end_the_shim(void **state)
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	assert_null(box_call(&b, "Create", &create.base, &google__protobuf__empty__descriptor));
 	assert_int_equal(b.err.kind, ERR_INVALID);
 	create.id = "../x";
@@ -157,7 +125,7 @@ void streams_that_are_no_fifos_are_refused_and_leave_nothing(void **state)
 {
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	assert_int_equal(box_create(&b, "c1", "", "/nowhere/out", ""), -1);
 	assert_non_null(strstr(err_text(&b.err), "opening file \"/nowhere/out\" failed"));
 	assert_int_equal(box_create(&b, "c1", "", "/tmp", ""), -1);
@@ -175,7 +143,7 @@ void a_runtime_that_is_missing_is_named(void **state)
 {
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	b.runtime = "no-runc";
 	assert_int_equal(box_create(&b, "c1", "", "", ""), -1);
 	assert_non_null(strstr(err_text(&b.err),
@@ -192,7 +160,7 @@ void a_runtime_that_fails_is_quoted(void **state)
 {
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	put_file(b.dir.fd, "bundles/c1/config.json", "{\"ociVersion\":\"1.0.2\"}");
 	assert_int_equal(box_create(&b, "c1", "", "", ""), -1);
 	assert_true(str_starts(err_text(&b.err), "OCI runtime create failed: "));
@@ -205,14 +173,6 @@ void a_runtime_that_fails_is_quoted(void **state)
 	end(&b);
 }
 
-static bool no_fake_left(void *arg)
-{
-	const struct box *b = arg;
-	AUTO_FREE char *pid = get_file(b->dir.fd, "fake.pid");
-
-	return pid != NULL && box_is_gone((pid_t)strtol(pid, NULL, 10));
-}
-
 void a_runtime_that_hangs_ends_with_its_request(void **state)
 {
 	TaskV3__KillRequest r = TASK_V3__KILL_REQUEST__INIT;
@@ -220,7 +180,7 @@ void a_runtime_that_hangs_ends_with_its_request(void **state)
 	ProtobufCMessage *m;
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	fake_runtime(&b, "case \" $* \" in *' kill '*) [ -e $DIR/hang ] && { echo $$ "
 			 ">$DIR/fake.pid; "
 			 "exec sleep 1000; };; esac");
@@ -236,7 +196,7 @@ void a_runtime_that_hangs_ends_with_its_request(void **state)
 			-1);
 	assert_int_equal(b.err.kind, ERR_DEADLINE);
 	still_serves(&b);
-	assert_true(box_eventually(no_fake_left, &b));
+	assert_true(box_eventually(fake_is_gone, &b));
 	assert_int_equal(box_status(&b, "c1", ""), TASK__STATUS__RUNNING);
 	assert_int_equal(unlinkat(b.dir.fd, "hang", 0), 0);
 	end_container(&b);
@@ -247,7 +207,7 @@ void a_runtime_that_writes_garbage_is_survived(void **state)
 	TaskV3__PidsRequest r = TASK_V3__PIDS_REQUEST__INIT;
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	fake_runtime(&b,
 			"case \" $* \" in\n"
 			"*' ps '*) head -c 3000000 /dev/zero | tr '\\0' '['; exit 0;;\n"
@@ -268,7 +228,7 @@ void a_runtime_that_lies_about_the_pid_is_survived(void **state)
 {
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	fake_runtime(&b, "case \" $* \" in *' create '*) printf 12x4 "
 			 ">$DIR/bundles/c1/init.pid; exit 0;; "
 			 "esac");
@@ -303,7 +263,7 @@ void a_start_goes_on_when_its_daemon_dies(void **state)
 	int status;
 	pid_t pid;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	fake_runtime(&b, "case \" $* \" in *' exec '*) echo $$ >$DIR/fake.pid; "
 			 "until [ -e $DIR/go ]; do sleep 0.01; done;; esac");
 	assert_done(&b, box_create(&b, "c1", "", "", ""));
@@ -332,7 +292,7 @@ void an_exec_that_failed_can_be_tried_again(void **state)
 	static const char *const args[] = { "sh", "-c", "exit 6", NULL };
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	fake_runtime(&b, "case \" $* \" in *' exec '*) [ -e $DIR/fail ] && exit 9;; esac");
 	assert_done(&b, box_create(&b, "c1", "", "", ""));
 	assert_done(&b, box_begin(&b, "c1", ""));
@@ -380,7 +340,7 @@ void a_client_that_never_reads_stops_nobody_else(void **state)
 	const char *out;
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	out = arena_printf(&b.arena, "%s/out", b.dir.path);
 	assert_int_equal(fifo_make(out, 0600), 0);
 	assert_done(&b, box_create(&b, "c1", "", "", ""));
@@ -407,7 +367,7 @@ void a_connection_that_breaks_drops_its_waits(void **state)
 	ProtobufCMessage *m;
 	struct box b;
 
-	make(&b);
+	make(&b, "c1", sleeper);
 	assert_done(&b, box_create(&b, "c1", "", "", ""));
 	assert_done(&b, box_begin(&b, "c1", ""));
 	r.id = "c1";

@@ -18,19 +18,10 @@
 #include "base/clock.h"
 #include "base/ctx.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "os/spawn.h"
 #include "os/unix_socket.h"
-#include "shim_box.h"
+#include "shim_lives.h"
 #include "shim_tests.h"
-
-static const char *const sleeper[] = { "sleep", "100000", NULL };
-
-#define assert_done(b, call)                                                                   \
-	do {                                                                                   \
-		if ((call) < 0)                                                                \
-			fail_msg("%s: %s", #call, err_text(&(b)->err));                        \
-	} while (0)
 
 static void open_with_bundle(struct box *b, bool host_pids)
 {
@@ -168,24 +159,6 @@ void delete_survives_a_bundle_of_garbage(void **state)
 	refused = box_run(&b, "c1", "delete", NULL, 0, &status, NULL);
 	assert_int_equal(status, 1); /* whose runtime, where: nobody knows */
 	box_close(&b);
-}
-
-static void fake_runtime(struct box *b, const char *script)
-{
-	AUTO_FREE char *text = xasprintf(
-			"#!/bin/sh\nDIR=%s\n%s\nexec runc \"$@\"\n", b->dir.path, script);
-
-	put_file(b->dir.fd, "fake", text);
-	assert_int_equal(fchmodat(b->dir.fd, "fake", 0755, 0), 0);
-	b->runtime = arena_printf(&b->arena, "%s/fake", b->dir.path);
-}
-
-static bool fake_is_gone(void *arg)
-{
-	const struct box *b = arg;
-	AUTO_FREE char *pid = get_file(b->dir.fd, "fake.pid");
-
-	return pid != NULL && box_is_gone((pid_t)strtol(pid, NULL, 10));
 }
 
 void a_runtime_that_hangs_in_create_is_ended_and_forgotten(void **state)
