@@ -64,6 +64,8 @@ static int check_target(const struct descriptor *d, struct err *err)
 		return err_set(err, ERR_INVALID, "target.Size must be greater than zero");
 	if (str_is_empty(d->media_type))
 		return err_set(err, ERR_INVALID, "target.MediaType must be set");
+	if (!str_is_empty(labels_find(&d->annotations, "")))
+		return err_set(err, ERR_INVALID, "target.Annotations: key required");
 	return 0;
 }
 

@@ -419,7 +419,7 @@ static int say_absent(const char *name, struct err *err)
 {
 	AUTO_FREE char *quoted = str_quote(name);
 
-	return err_set(err, ERR_NOT_FOUND, "mount %s", quoted);
+	return err_plain(err, ERR_NOT_FOUND, "mount %s not found", quoted);
 }
 
 static int keeper_deactivate(

@@ -329,7 +329,8 @@ static int read_mkfs(char *const *options, struct mkfs *ret, struct err *err)
 		} else if (str_starts(o, "uuid=")) {
 			ret->uuid = o + 5;
 		} else {
-			return err_set(err, ERR_INVALID, "unknown mount option %s", o);
+			return err_set(err, ERR_INVALID, "unknown mount option %.*s",
+					(int)strcspn(o, "="), o);
 		}
 	}
 	if (ret->size <= 0)

@@ -87,6 +87,9 @@ static void create_checks_what_it_gets(void **state)
 	i = sample("y");
 	free(take_ptr(i->target.media_type));
 	refuse(i, ERR_INVALID, "target.MediaType must be set: invalid argument");
+	i = sample("y");
+	labels_set(&i->target.annotations, "", "x");
+	refuse(i, ERR_INVALID, "target.Annotations: key required: invalid argument");
 }
 
 static void a_target_needs_a_digest(void **state)

@@ -122,7 +122,7 @@ static void plain_mounts_are_nobodys_business(void **state)
 	assert_false(mount_manager_is_needed(manager, &m));
 	expect(activate("m", &m, false, &a), ERR_UNIMPLEMENTED, "not implemented");
 	expect(mount_manager_info(manager, &ctx, "m", &a, &err), ERR_NOT_FOUND,
-			"mount \"m\": not found");
+			"mount \"m\" not found");
 	expect(mount_manager_deactivate(manager, &ctx, "m", &err), ERR_NOT_FOUND, NULL);
 	ctx.ns = NULL;
 	expect(activate("m", &m, true, &a), ERR_PRECONDITION, NULL);
