@@ -55,7 +55,7 @@ has_collected() {
   L='grpc_method="List",grpc_service="containerd.services.namespaces.v1.Namespaces",grpc_type="unary"} 2'
   [[ "$output" == *"grpc_server_started_total{$L"* && "$output" == *"grpc_server_msg_received_total{$L"* && "$output" == *"grpc_server_msg_sent_total{$L"* ]]
   [[ "$output" == *'ttrpc_server_started_total{ttrpc_method="Forward",'* ]]
-  [[ "$output" != *handling_seconds* && "$output" == *process_resident_memory_bytes* && "$output" == *process_max_fds* ]]
+  [[ "$output" != *handling_seconds* && "$output" == *process_resident_memory_bytes* && "$output" == *process_max_fds* && "$output" == *process_network_transmit_bytes_total* ]]
   [[ "$output" == *'# TYPE containerd_gc_gc_seconds histogram'* ]]
   [[ "$output" == *'containerd_gc_collections_total{status="success"} '* ]]
 }

@@ -71,22 +71,59 @@ static void add_limit(
 		add_gauge(out, name, help, (double)limit.rlim_cur);
 }
 
+static void add_counter(struct buf *out, const char *name, const char *help, double value)
+{
+	metrics_text_head(out, name, METRIC_COUNTER, help);
+	metrics_text_line(out, name, "", value);
+}
+
+/* Two lines belong together: "IpExt: <names>" and "IpExt: <values>", as many. */
+static void add_network(struct buf *out, int self)
+{
+	AUTO_BUF struct buf b = { .limit = 64 * 1024 };
+	char *names = NULL, *values = NULL, *rest = NULL, *more = NULL;
+
+	if (io_read_file(self, "net/netstat", &b) < 0 || b.size == 0)
+		return;
+	for (char *l = strtok_r(b.data, "\n", &rest); l != NULL && values == NULL;
+			l = strtok_r(NULL, "\n", &rest)) {
+		if (!str_starts(l, "IpExt:"))
+			continue;
+		values = names == NULL ? NULL : l;
+		names = names == NULL ? l : names;
+	}
+	if (values == NULL)
+		return;
+	names = strtok_r(names, " ", &rest);
+	values = strtok_r(values, " ", &more);
+	for (; names != NULL && values != NULL; names = strtok_r(NULL, " ", &rest),
+						values = strtok_r(NULL, " ", &more)) {
+		if (str_eq(names, "InOctets"))
+			add_counter(out, "process_network_receive_bytes_total",
+					"Bytes that came in by the network.",
+					strtod(values, NULL));
+		else if (str_eq(names, "OutOctets"))
+			add_counter(out, "process_network_transmit_bytes_total",
+					"Bytes that went out by the network.",
+					strtod(values, NULL));
+	}
+}
+
 static void add_process(struct buf *out, double start_s)
 {
 	AUTO_CLOSE int self = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_STRV char **fds = NULL;
 	struct timespec cpu;
 
-	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0) {
-		metrics_text_head(out, "process_cpu_seconds_total", METRIC_COUNTER,
-				"CPU time of user and system.");
-		metrics_text_line(out, "process_cpu_seconds_total", "",
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0)
+		add_counter(out, "process_cpu_seconds_total", "CPU time of user and system.",
 				(double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
-	}
 	if (self >= 0 && fs_list(self, "fd", &fds) == 0)
 		add_gauge(out, "process_open_fds", "Open descriptors.", (double)strv_len(fds));
-	if (self >= 0)
+	if (self >= 0) {
 		add_memory(out, self);
+		add_network(out, self);
+	}
 	add_limit(out, RLIMIT_NOFILE, "process_max_fds", "Limit of open descriptors.");
 	add_limit(out, RLIMIT_AS, "process_virtual_memory_max_bytes",
 			"Limit of virtual memory.");
