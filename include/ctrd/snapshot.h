@@ -83,6 +83,17 @@ CTRD_API int ctrd_snapshot_commit(struct ctrd_client *client, const char *snapsh
 CTRD_API int ctrd_snapshot_remove(struct ctrd_client *client, const char *snapshotter,
 		const char *key, struct ctrd_error **ret_error);
 
+/** Ids of a user namespace, and who they are outside. */
+struct ctrd_id_range {
+	uint32_t container, host, count;
+};
+/** A copy of a committed snapshot whose files belong to who the mappings say; one that is there
+ * already is taken. Mounts it for a while, which needs the rights to. */
+CTRD_API int ctrd_snapshot_remap(struct ctrd_client *client, const char *snapshotter,
+		const char *parent, const struct ctrd_id_range *uids, size_t uid_count,
+		const struct ctrd_id_range *gids, size_t gid_count, char **ret_key,
+		struct ctrd_error **ret_error);
+
 struct ctrd_diff_options {
 	size_t size;
 	const char *media_type;		  /**< of the layer; NULL: gzipped tar */

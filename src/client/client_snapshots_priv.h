@@ -11,6 +11,14 @@ struct ctrd_mounts {
 DEFINE_AUTO(struct ctrd_mounts *, ctrd_mounts_free)
 DEFINE_AUTO(struct ctrd_snapshot *, ctrd_snapshot_free)
 
+struct ctrd_id_maps {
+	const struct ctrd_id_range *uids, *gids;
+	size_t uid_count, gid_count;
+};
+/* Gives each file of a tree to whom a user namespace with these mappings takes its owner for.
+ */
+MUST_USE int client_remap_tree(char *root, const struct ctrd_id_maps *maps, struct err *err);
+
 struct snapshot_request {
 	const char *snapshotter, *key, *parent; /* parent NULL: none */
 	const struct labels *labels;

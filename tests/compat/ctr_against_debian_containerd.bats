@@ -389,6 +389,23 @@ PERFMON")
   diff -u "$D/want" <(diff -U0 "$D/added.theirs" "$D/added.ours" | sed 1,2d | grep '^[+-]')
 }
 
+@test "run --uidmap --gidmap: root inside is somebody else outside" {
+  chmod 711 "$D"
+  local how
+  for how in --rm --remap-labels; do
+    run "$OURS" run --rm "$how" --uidmap 0:100000:65536 --gidmap 0:200000:65536 "$IMAGE" mapped \
+      sh -c 'cat /proc/self/gid_map; ls -ln / | grep bin; touch /bin/x && echo written'
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ "$output" =~ 0\ +200000\ +65536.*\ 0\ +0\ .*\ bin.*written ]]
+  done
+  run ! "$OURS" run --rm --uidmap 0:100000 --gidmap 0:1:1 "$IMAGE" mapped true
+  [[ "$output" == *'the format `container-id:host-id:size`'* ]]
+  run ! "$OURS" run --rm --uidmap 5:100000:5 --gidmap 0:1:1 "$IMAGE" mapped true
+  [[ "$output" == *"owner 0:0 of "*" is in no mapping"* ]]
+  [ -z "$("$OURS" snapshots ls | grep -e mapped -e -remap)" ]
+}
+
 @test "run --apparmor-default-profile: an error where the kernel has no AppArmor" {
   [ ! -e /sys/kernel/security/apparmor/profiles ] || skip "this kernel has it"
   run ! "$OURS" run --rm --apparmor-default-profile p1 "$IMAGE" armored true

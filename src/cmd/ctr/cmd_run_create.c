@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmd/ctr/cmd_run.h"
+#include "cmd/ctr/cmd_run_users.h"
 #include "cmd/ctr/ctr_client.h"
 #include "cmd/ctr/ctr_out.h"
 
@@ -29,6 +31,7 @@ struct creation {
 	struct ctrd_spec *spec;
 	struct ctrd_labels *labels;
 	struct ctrd_rootfs *rootfs;
+	struct user_maps maps;
 	bool has_snapshot; /* made by us: to be removed if the rest fails */
 };
 
@@ -37,6 +40,7 @@ static void creation_done(struct creation *c)
 	ctrd_spec_free(c->spec);
 	ctrd_labels_free(c->labels);
 	ctrd_rootfs_free(c->rootfs);
+	user_maps_done(&c->maps);
 	if (c->has_snapshot)
 		(void)!ctrd_snapshot_remove(c->client, ((args_type *)c->cx->args)->snapshotter,
 				c->id, NULL);
@@ -125,14 +129,19 @@ static int make_snapshot(struct creation *c, const struct ctrd_image *image)
 	AUTO(ctrd_mounts_free) struct ctrd_mounts *mounts = NULL;
 	AUTO(ctrd_labels_free)
 	struct ctrd_labels *labels = labels_of_args(args->snapshotter_labels, "true");
+	AUTO_FREE char *remapped = NULL;
 	struct ctrd_error *error = NULL;
+	const char *parent;
 
 	/* What is unpacked already costs one question per layer. */
 	if (ctrd_image_unpack(c->client, image, platform, args->snapshotter, &error) < 0 ||
 			ctrd_image_chain(c->client, image, platform, &chain, &error) < 0)
 		return out_error(error);
+	parent = chain == NULL ? NULL : chain[0];
+	if (user_maps_apply(&c->maps, c->client, args, parent, labels, &remapped) != 0)
+		return STATUS_FAILED;
 	if (ctrd_snapshot_prepare(c->client, args->snapshotter, c->id,
-			    chain == NULL ? NULL : chain[0], labels, &mounts, &error) < 0)
+			    remapped == NULL ? parent : remapped, labels, &mounts, &error) < 0)
 		return out_error(error);
 	c->has_snapshot = true;
 	if (ctrd_rootfs_of_snapshot(c->client, args->snapshotter, c->id, &c->rootfs, &error) <
@@ -169,10 +178,16 @@ static int apply_rootfs(struct creation *c)
 	char *path = realpath(c->ref, NULL);
 	AUTO_FREE char *absolute = path;
 	struct ctrd_error *error = NULL;
+	bool exists = path != NULL;
 
-	ctrd_spec_set_rootfs(c->spec, path == NULL ? c->ref : path);
+	if (path == NULL && c->ref[0] != '/') { /* runs may be later */
+		AUTO_FREE char *cwd = getcwd(NULL, 0);
+
+		path = absolute = xasprintf("%s/%s", str_or(cwd, ""), c->ref);
+	}
+	ctrd_spec_set_rootfs(c->spec, str_or(path, c->ref));
 	add_own_labels(c);
-	if (path != NULL && ctrd_rootfs_of_path(path, &c->rootfs, &error) < 0)
+	if (exists && ctrd_rootfs_of_path(path, &c->rootfs, &error) < 0)
 		return out_error(error);
 	return 0;
 }
@@ -182,7 +197,7 @@ static int apply_config(struct creation *c)
 	args_type *args = c->cx->args;
 	AUTO_FREE char *text = NULL;
 	struct ctrd_error *error = NULL;
-	int status = read_whole_file("", args->config, &text);
+	int status = read_whole_file("cannot load spec config file: ", args->config, &text);
 
 	if (status != 0)
 		return status;
@@ -190,16 +205,6 @@ static int apply_config(struct creation *c)
 		return out_error(error);
 	add_own_labels(c);
 	return 0;
-}
-
-/* "container:host:size" */
-static int apply_mappings(struct creation *c)
-{
-	args_type *args = c->cx->args;
-
-	if (args->uidmaps == NULL || args->gidmaps == NULL)
-		return 0;
-	return out_fail("user namespace mappings: not implemented");
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -213,10 +218,11 @@ static int build_spec(struct creation *c)
 		return apply_config(c);
 	c->spec = ctrd_spec_default(ctrd_client_namespace(c->client), c->id);
 	status = apply_early_flags(c->cx, c->spec);
+	/* A directory's files belong to whom they belong. */
+	if (status == 0 && !args->rootfs)
+		status = user_maps_parse(&c->maps, args, c->spec);
 	if (status == 0)
 		status = args->rootfs ? apply_rootfs(c) : apply_image(c);
-	if (status == 0)
-		status = apply_mappings(c);
 	if (status == 0)
 		status = apply_late_flags(c->cx, c->spec, c->rootfs, c->command);
 	return status;
