@@ -97,7 +97,7 @@ static int add_path(struct device_walk *w, const char *path, struct err *err)
 	struct stat st, target;
 
 	if (lstat(path, &st) < 0)
-		return err_sys(err, errno, "lstat %s", path);
+		return err_sys(err, errno, "error stating device path: stat %s", path);
 	if (S_ISLNK(st.st_mode) && stat(path, &target) == 0 && S_ISDIR(target.st_mode))
 		st = target;
 	if (S_ISDIR(st.st_mode))
@@ -147,12 +147,18 @@ int ctrd_spec_add_gpus(
 		struct ctrd_spec *s, const char *const *numbers, struct ctrd_error **ret_error)
 {
 	AUTO(cdi_free) struct cdi *c = cdi_load(cdi_default_dirs);
-	const char *kind = cdi_has_kind(c, "nvidia.com/gpu") || !cdi_has_kind(c, "amd.com/gpu")
-					   ? "nvidia.com/gpu"
-					   : "amd.com/gpu";
+	const char *kind = cdi_has_kind(c, "nvidia.com/gpu") ? "nvidia.com/gpu"
+			   : cdi_has_kind(c, "amd.com/gpu")  ? "amd.com/gpu"
+							     : NULL;
 	AUTO_STRV char **names = NULL;
 	AUTO_ERR struct err err = { 0 };
 
+	if (kind == NULL && *numbers != NULL) {
+		(void)err_plain(&err, ERR_UNKNOWN,
+				"detect GPU vendor failed: no known GPU vendor detected in CDI "
+				"specs, only AMD and NVIDIA are supported");
+		return api_result(-1, &err, ret_error);
+	}
 	for (; *numbers != NULL; numbers++)
 		strv_addf(&names, "%s=%s", kind, *numbers);
 	return api_result(inject(s, c, names, &err), &err, ret_error);

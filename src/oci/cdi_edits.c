@@ -127,10 +127,11 @@ static int ask_host(const struct jnode *d, struct jnode *device, struct err *err
 		return err_set(err, ERR_INVALID, "CDI host device \"%s\" is of another type",
 				path);
 	jnode_set_str(device, "type", type);
-	if (S_ISFIFO(st.st_mode))
-		return 0;
-	jnode_set(device, "major", jnode_i64(major(st.st_rdev)));
-	jnode_set(device, "minor", jnode_i64(minor(st.st_rdev)));
+	if (!S_ISFIFO(st.st_mode)) {
+		jnode_set(device, "major", jnode_i64(major(st.st_rdev)));
+		jnode_set(device, "minor", jnode_i64(minor(st.st_rdev)));
+	}
+	jnode_set(device, "fileMode", jnode_i64(st.st_mode & 07777));
 	return 0;
 }
 

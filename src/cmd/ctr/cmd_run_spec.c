@@ -97,6 +97,7 @@ static int apply_privileged(args_type *args, struct ctrd_spec *spec)
 static int apply_seccomp(args_type *args, struct ctrd_spec *spec)
 {
 	AUTO_FREE char *profile = NULL;
+	AUTO_FREE char *context = NULL;
 	struct ctrd_error *error = NULL;
 	int status;
 
@@ -109,7 +110,8 @@ static int apply_seccomp(args_type *args, struct ctrd_spec *spec)
 		ctrd_spec_set_default_seccomp(spec);
 		return 0;
 	}
-	status = read_whole_file("", args->seccomp_profile, &profile);
+	context = xasprintf("cannot load seccomp profile \"%s\": ", args->seccomp_profile);
+	status = read_whole_file(context, args->seccomp_profile, &profile);
 	if (status != 0)
 		return status;
 	if (ctrd_spec_set_seccomp(spec, profile, strlen(profile), &error) < 0)

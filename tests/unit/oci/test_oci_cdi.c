@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -219,6 +220,25 @@ static void a_host_device_that_is_missing_is_named(void **state UNUSED)
 	assert_non_null(strstr(err_text(&err), "/dev/none-such"));
 }
 
+static void a_mode_that_is_left_out_is_the_hosts(void **state UNUSED)
+{
+	AUTO_ERR struct err err = { 0 };
+	AUTO(cdi_free) struct cdi *c = cdi_load(no_dirs);
+	AUTO(jnode_free) struct jnode *spec = spec_of("{}");
+	const char *json = FILE_WITH("{\"deviceNodes\":[{\"path\":\"/dev/null\"}]}");
+	char *const names[] = { (char *)(uintptr_t) "v.w/c=d", NULL };
+	AUTO_FREE char *want = NULL;
+	AUTO_FREE char *text = NULL;
+	struct stat st;
+
+	assert_int_equal(stat("/dev/null", &st), 0);
+	want = xasprintf("\"minor\":3,\"fileMode\":%u}", st.st_mode & 07777);
+	assert_int_equal(cdi_add(c, "x.json", 0, json, strlen(json), &err), 0);
+	assert_int_equal(cdi_inject(c, spec, names, &err), 0);
+	text = jnode_to_text(spec, NULL);
+	assert_non_null(strstr(text, want));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +249,7 @@ int main(void)
 		cmocka_unit_test(later_directories_count_more_and_equals_hide_each_other),
 		cmocka_unit_test(broken_files_are_refused_and_told_why),
 		cmocka_unit_test(a_host_device_that_is_missing_is_named),
+		cmocka_unit_test(a_mode_that_is_left_out_is_the_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
