@@ -5,6 +5,7 @@
  * that came meanwhile. A lone caller so commits on its own thread.
  */
 #include <assert.h>
+#include <semaphore.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -30,7 +31,7 @@ struct op {
 	bool failed;   /* err is set, and it takes no part any more */
 	bool is_done;  /* the caller may return */
 	bool is_chief; /* the caller must lead the next group */
-	struct cond wake;
+	sem_t wake;    /* posted when either is set; without the lock, which all would want */
 };
 
 enum outcome {
@@ -168,25 +169,34 @@ static size_t take_group_locked(struct kv *kv, struct list *group)
 	return n;
 }
 
-static void finish_locked(struct kv *kv, struct list *group, size_t n, const struct op *mine)
+/* The next leader, or NULL. */
+static struct op *finish_locked(struct kv *kv, size_t n)
 {
 	struct op *next = list_first(&kv->queue, struct op, node);
 
 	kv->commits++;
 	kv->operations += n;
 	kv->has_leader = next != NULL;
-	if (next != NULL) {
+	if (next != NULL)
 		next->is_chief = true;
-		cond_signal(&next->wake);
-	}
+	return next;
+}
+
+/* Once it is woken an operation is gone: its caller's frame ends. */
+static void wake(struct op *op)
+{
+	(void)sem_post(&op->wake);
+}
+
+static void tell_group(struct list *group, const struct op *mine)
+{
 	list_for_each (node, group) {
 		struct op *op = container_of(node, struct op, node);
 
-		/* Once this is seen, op is gone: its caller's frame ends. */
 		list_remove(&op->node);
 		op->is_done = true;
 		if (op != mine)
-			cond_signal(&op->wake);
+			wake(op);
 	}
 }
 
@@ -238,6 +248,7 @@ static void make_room(struct kv *kv)
 static void lead(struct kv *kv, struct op *mine)
 {
 	struct list group;
+	struct op *next;
 	size_t n;
 
 	mutex_lock(&kv->lock);
@@ -247,40 +258,55 @@ static void lead(struct kv *kv, struct op *mine)
 	while (try_group(kv, &group) == GROUP_AGAIN)
 		;
 	mutex_lock(&kv->lock);
-	finish_locked(kv, &group, n, mine);
+	next = finish_locked(kv, n);
 	mutex_unlock(&kv->lock);
+	if (next != NULL)
+		wake(next);
+	tell_group(&group, mine);
 	kv_trim_if_much(kv);
 	assert(mine->is_done);
 }
 
-/* Queues the operation. True if the caller is to lead, false if it is done. */
-static bool wait_for_turn(struct kv *kv, struct op *op)
+enum turn {
+	TURN_LEAD,
+	TURN_WAIT,
+	TURN_OVER, /* err is set */
+};
+
+static enum turn queue_up(struct kv *kv, struct op *op)
 {
 	LOCKED(&kv->lock);
 	if (kv->is_suspended) {
 		op->failed = true;
 		err_set(op->err, ERR_UNAVAILABLE, "%s: another process has taken over",
 				kv->path);
-		return false;
+		return TURN_OVER;
 	}
 	list_append(&kv->queue, &op->node);
-	if (!kv->has_leader) {
-		kv->has_leader = true;
-		return true;
-	}
-	while (!op->is_done && !op->is_chief)
-		cond_wait(&op->wake, &kv->lock);
+	if (kv->has_leader)
+		return TURN_WAIT;
+	kv->has_leader = true;
+	return TURN_LEAD;
+}
+
+/* True if the caller is to lead, false if it is done. */
+static bool wait_for_turn(struct op *op)
+{
+	while (sem_wait(&op->wake) < 0)
+		continue; /* a signal handler ran */
 	return op->is_chief && !op->is_done;
 }
 
 int kv_update(struct kv *kv, kv_update_fn fn, void *arg, struct err *err)
 {
 	struct op op = { .fn = fn, .arg = arg, .err = err };
+	enum turn turn;
 
 	ASSERT_MAY_BLOCK();
-	cond_init(&op.wake);
-	if (wait_for_turn(kv, &op))
+	(void)sem_init(&op.wake, 0, 0);
+	turn = queue_up(kv, &op);
+	if (turn == TURN_LEAD || (turn == TURN_WAIT && wait_for_turn(&op)))
 		lead(kv, &op);
-	cond_done(&op.wake);
+	(void)sem_destroy(&op.wake);
 	return op.failed ? -1 : 0;
 }
