@@ -26,11 +26,6 @@
 #define LOOP_PACK   ((size_t)64 * 1024)
 #define LOOP_UNPACK ((size_t)1 << 20)
 
-struct header {
-	struct list node;
-	const char *name, *value;
-};
-
 static struct call *call_of(struct rpc_pipe *p)
 {
 	return container_of(p, struct call, pipe);
@@ -81,6 +76,7 @@ void call_unref(struct call *call)
 	rpc_msg_free(call->resume);
 	rpc_msg_free(call->borrowed);
 	rpc_msg_free(call->packing);
+	buf_done(&call->headers);
 	arena_done(&call->arena);
 	arena_done(&call->recv_arena);
 	cancel_unref(call->ctx.cancel);
@@ -107,7 +103,7 @@ struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
 	call->ctx.what = route->method->name;
 	arena_init(&call->arena, ARENA_BUDGET);
 	arena_init(&call->recv_arena, ARENA_BUDGET);
-	list_init(&call->headers);
+	call->headers.limit = SIZE_MAX;
 	list_append(&s->calls, &call->node);
 	s->call_count++;
 	if (route->stats != NULL)
@@ -115,40 +111,48 @@ struct call *call_new(struct rpc_server *s, const struct rpc_route *route,
 	return call;
 }
 
+/* As C strings, one behind the other. */
 void call_add_header(struct call *call, const char *name, size_t name_size, const char *value,
 		size_t value_size)
 {
-	struct header *h = arena_alloc(&call->arena, sizeof(*h));
+	buf_add(&call->headers, name, strnlen(name, name_size));
+	buf_add_byte(&call->headers, '\0');
+	buf_add(&call->headers, value, strnlen(value, value_size));
+	buf_add_byte(&call->headers, '\0');
+}
 
-	h->name = arena_memdup(&call->arena, name, name_size);
-	h->value = arena_memdup(&call->arena, value, value_size);
-	list_append(&call->headers, &h->node);
+void call_take_headers(struct call *call, struct buf *headers)
+{
+	buf_done(&call->headers);
+	call->headers = *headers;
+	*headers = (struct buf){ .limit = headers->limit };
+}
+
+const char *header_next(const struct buf *headers, size_t *at, const char **ret_value)
+{
+	const char *name = headers->data + *at;
+
+	if (*at >= headers->size)
+		return NULL;
+	*ret_value = name + strlen(name) + 1;
+	*at = (size_t)(*ret_value + strlen(*ret_value) + 1 - headers->data);
+	return name;
+}
+
+const char *header_find(const struct buf *headers, const char *name)
+{
+	const char *key, *value;
+	size_t at = 0;
+
+	while ((key = header_next(headers, &at, &value)) != NULL)
+		if (strcmp(key, name) == 0)
+			return value;
+	return NULL;
 }
 
 const char *call_header(const struct call *call, const char *name)
 {
-	list_for_each (it, &call->headers) {
-		const struct header *h = list_entry(it, struct header, node);
-
-		if (strcmp(h->name, name) == 0)
-			return h->value;
-	}
-	return NULL;
-}
-
-bool call_header_at(const struct call *call, size_t i, const char **ret_name,
-		const char **ret_value)
-{
-	list_for_each (it, &call->headers) {
-		const struct header *h = list_entry(it, struct header, node);
-
-		if (i-- > 0)
-			continue;
-		*ret_name = h->name;
-		*ret_value = h->value;
-		return true;
-	}
-	return false;
+	return header_find(&call->headers, name);
 }
 
 const struct ctx *call_ctx(const struct call *call)
@@ -246,7 +250,7 @@ static void set_result_locked(struct call *call, const struct err *err)
 static void drop_memory(struct call *call)
 {
 	call->ctx.ns = call->ctx.lease = NULL;
-	list_init(&call->headers);
+	buf_done(&call->headers);
 	arena_done(&call->arena);
 	arena_done(&call->recv_arena);
 }
@@ -509,11 +513,12 @@ void call_drop_link(struct call *call)
 	AUTO_ERR struct err why = { 0 };
 
 	call->link = NULL;
-	err_set(&why, ERR_CANCELED, "%s", "");
-	if (is_done(call))
+	if (is_done(call)) {
 		advance(call);
-	else
+	} else {
+		err_set(&why, ERR_CANCELED, "%s", "");
 		call_abort(call, &why);
+	}
 	call_unref(call);
 }
 

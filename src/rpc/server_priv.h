@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "api/arena.h"
+#include "base/buf.h"
 #include "base/ctx.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -78,7 +79,7 @@ struct call {
 
 	struct ctx ctx;
 	struct arena arena;
-	struct list headers;	 /* struct header, in the arena */
+	struct buf headers;	 /* names and values, each with its 0 byte */
 	struct rpc_msg *request; /* first message, until it is decoded */
 	struct arena recv_arena;
 	struct rpc_msg *borrowed; /* lent by call_recv_bytes() */
@@ -104,6 +105,11 @@ MUST_USE struct call *call_new(struct rpc_server *s, const struct rpc_route *rou
 /* Copied; bounded by the transport. */
 void call_add_header(struct call *call, const char *name, size_t name_size, const char *value,
 		size_t value_size);
+/* All of them, as names and values one behind the other, each with its 0 byte. */
+void call_take_headers(struct call *call, struct buf *headers);
+/* The name at *at, which moves on; NULL at the end. */
+const char *header_next(const struct buf *headers, size_t *at, const char **ret_value);
+const char *header_find(const struct buf *headers, const char *name); /* NULL: not there */
 /* Runs the handler, here or on a worker. Kinds with one request need it; NULL for the others.
  * After this call->link may be gone. */
 void call_dispatch(struct call *call, struct rpc_msg *own_request);
@@ -187,9 +193,6 @@ bool rpc_server_holds(const struct rpc_server *s, const struct rpc_method *metho
 /* For rpc_server_leave(): connections that a successor has are closed without a word. */
 void rpc_server_drop_given(struct rpc_server *s);
 void rpc_server_watch_listeners(struct rpc_server *s);
-/* The i-th request header; false when there are no more. */
-bool call_header_at(const struct call *call, size_t i, const char **ret_name,
-		const char **ret_value);
 /* Runs a suspended call again. */
 void call_continue(struct call *call);
 

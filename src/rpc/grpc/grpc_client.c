@@ -124,19 +124,32 @@ static size_t add_optional(nghttp2_nv *nv, size_t n, nghttp2_nv header, const ch
 	return n + 1;
 }
 
+static char *path_of(const struct rpc_stream *s, size_t *ret_size)
+{
+	AUTO_BUF struct buf path = { .limit = SIZE_MAX };
+
+	buf_add_byte(&path, '/');
+	buf_add_str(&path, s->service);
+	buf_add_byte(&path, '/');
+	buf_add_str(&path, s->method);
+	*ret_size = path.size;
+	return take_ptr(path.data);
+}
+
 static int32_t submit(struct grpc_client *c, struct grpc_out *o, const struct rpc_stream *s)
 {
-	AUTO_FREE char *path = xasprintf("/%s/%s", s->service, s->method);
+	size_t path_size;
+	AUTO_FREE char *path = path_of(s, &path_size);
 	nghttp2_data_provider provider = { { .ptr = o }, on_read };
 	char timeout[GRPC_TIMEOUT_SIZE];
 	nghttp2_nv nv[10] = {
-		H2_NV(":method", "POST", 4),
-		H2_NV(":scheme", "http", 4),
-		H2_NV(":path", path, strlen(path)),
-		H2_NV(":authority", "localhost", 9),
-		H2_NV("content-type", "application/grpc", 16),
-		H2_NV("user-agent", "ctrd/" CTRD_VERSION, sizeof("ctrd/" CTRD_VERSION) - 1),
-		H2_NV("te", "trailers", 8),
+		H2_NV_FIXED(":method", "POST"),
+		H2_NV_FIXED(":scheme", "http"),
+		H2_NV(":path", path, path_size),
+		H2_NV_FIXED(":authority", "localhost"),
+		H2_NV_FIXED("content-type", "application/grpc"),
+		H2_NV_FIXED("user-agent", "ctrd/" CTRD_VERSION),
+		H2_NV_FIXED("te", "trailers"),
 	};
 	size_t n = 7;
 

@@ -67,6 +67,12 @@ size_t h2_fill(struct h2_stream *s, unsigned char *room, size_t size, bool *ret_
 /* There may be something to send again. */
 void h2_resume(struct h2_stream *s);
 
+/* Names are literals, in small letters: nghttp2 need not copy them. */
 #define H2_NV(name, value, size)                                                               \
-	((nghttp2_nv){ (uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, (size),        \
-			NGHTTP2_NV_FLAG_NONE })
+	((nghttp2_nv){ (uint8_t *)("" name), (uint8_t *)(value), sizeof(name) - 1, (size),     \
+			NGHTTP2_NV_FLAG_NO_COPY_NAME })
+/* Both are literals. */
+#define H2_NV_FIXED(name, value)                                                               \
+	((nghttp2_nv){ (uint8_t *)("" name), (uint8_t *)("" value), sizeof(name) - 1,          \
+			sizeof(value) - 1,                                                     \
+			NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE })

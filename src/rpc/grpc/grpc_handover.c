@@ -132,13 +132,14 @@ static void put_output(struct buf *record, struct grpc_call *g)
 
 static void put_headers(struct buf *record, const struct call *call)
 {
-	size_t n = 0;
+	size_t n = 0, at = 0;
 	const char *name, *value;
 
-	for (size_t i = 0; call_header_at(call, i, &name, &value); i++)
+	while ((name = header_next(&call->headers, &at, &value)) != NULL)
 		n += strcmp(name, "grpc-timeout") != 0;
 	record_put_u64(record, n);
-	for (size_t i = 0; call_header_at(call, i, &name, &value); i++) {
+	at = 0;
+	while ((name = header_next(&call->headers, &at, &value)) != NULL) {
 		if (strcmp(name, "grpc-timeout") == 0)
 			continue; /* the deadline stays, it does not begin anew */
 		record_put_text(record, name);

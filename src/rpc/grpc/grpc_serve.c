@@ -21,7 +21,11 @@
 /* Error texts, encoded: what peers with small header limits still take. */
 #define MAX_MESSAGE ((size_t)8 * 1024)
 
+/* Room for those of an ordinary call. */
+#define USUAL_HEADERS ((size_t)256)
+
 enum pseudo {
+	PSEUDO_NONE = 0,
 	PSEUDO_METHOD = 1,
 	PSEUDO_PATH = 2,
 	PSEUDO_SCHEME = 4,
@@ -53,11 +57,13 @@ static void status_text_done(struct status_text *t)
 /* grpc-status and, if they are there, grpc-message and the details; how many. */
 static size_t status_headers(const struct err *status, struct status_text *text, nghttp2_nv *nv)
 {
-	int n = snprintf(text->number, sizeof(text->number), "%d", err_grpc_status(status));
+	int n;
 
-	nv[0] = H2_NV("grpc-status", text->number, (size_t)n);
+	nv[0] = H2_NV_FIXED("grpc-status", "0");
 	if (status->kind == ERR_NONE)
 		return 1;
+	n = snprintf(text->number, sizeof(text->number), "%d", err_grpc_status(status));
+	nv[0] = H2_NV("grpc-status", text->number, (size_t)n);
 	text->message = grpc_message_encode(err_text(status), MAX_MESSAGE);
 	nv[1] = H2_NV("grpc-message", text->message, strlen(text->message));
 	if (err_detail_count(status) == 0)
@@ -87,7 +93,7 @@ static void respond_status(struct grpc_call *g, const char *http, const struct e
 	g->responded = true;
 	grpc_guard_sent(&g->conn->guard, 0);
 	nv[0] = H2_NV(":status", http, strlen(http));
-	nv[1] = H2_NV("content-type", "application/grpc", 16);
+	nv[1] = H2_NV_FIXED("content-type", "application/grpc");
 	n = status_headers(status, &text, nv + 2);
 	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, 2 + n, NULL);
 	status_text_done(&text);
@@ -101,14 +107,14 @@ void grpc_respond_data(struct grpc_call *g)
 
 	g->responded = true;
 	g->h2.sending = true;
-	nv[0] = H2_NV(":status", "200", 3);
-	nv[1] = H2_NV("content-type", "application/grpc", 16);
+	nv[0] = H2_NV_FIXED(":status", "200");
+	nv[1] = H2_NV_FIXED("content-type", "application/grpc");
 	/* the answer comes as the question did */
 	if (g->call != NULL && g->call->codec != NULL)
-		nv[n++] = H2_NV("grpc-encoding", "gzip", 4);
+		nv[n++] = H2_NV_FIXED("grpc-encoding", "gzip");
 	/* The peer's table of headers must not miss what it does not get to see. */
 	for (size_t i = 0; i < n && g->conn->replaying; i++)
-		nv[i].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+		nv[i].flags |= NGHTTP2_NV_FLAG_NO_INDEX;
 	(void)nghttp2_submit_response(g->h2.h2->session, g->h2.id, nv, n, &provider);
 }
 
@@ -208,31 +214,6 @@ static void reset(struct grpc_call *g, uint32_t code)
 	(void)nghttp2_submit_rst_stream(g->h2.h2->session, NGHTTP2_FLAG_NONE, g->h2.id, code);
 }
 
-static const char *header(const struct grpc_call *g, const char *name)
-{
-	for (size_t at = 0; at < g->headers.size;) {
-		const char *key = g->headers.data + at;
-		const char *value = key + strlen(key) + 1;
-
-		if (strcmp(key, name) == 0)
-			return value;
-		at = (size_t)(value + strlen(value) + 1 - g->headers.data);
-	}
-	return NULL;
-}
-
-static void move_headers(struct grpc_call *g)
-{
-	for (size_t at = 0; at < g->headers.size;) {
-		const char *key = g->headers.data + at;
-		const char *value = key + strlen(key) + 1;
-
-		call_add_header(g->call, key, strlen(key), value, strlen(value));
-		at = (size_t)(value + strlen(value) + 1 - g->headers.data);
-	}
-	buf_done(&g->headers);
-}
-
 static bool is_grpc(const char *content_type)
 {
 	const char *rest;
@@ -247,11 +228,12 @@ static bool is_grpc(const char *content_type)
 static bool find_route(struct grpc_call *g, struct rpc_route *ret_route)
 {
 	const struct rpc_server *server = g->conn->conn.server;
-	AUTO_FREE char *quoted = str_quote(g->path);
+	AUTO_FREE char *quoted = NULL;
 	AUTO_FREE char *service = NULL;
 	const char *slash = strrchr(g->path, '/');
 
 	if (g->path[0] != '/' || slash == g->path) {
+		quoted = str_quote(g->path);
 		refuse(g, "200", ERR_UNIMPLEMENTED, "malformed method name: %s", quoted);
 		return false;
 	}
@@ -273,7 +255,8 @@ static bool find_route(struct grpc_call *g, struct rpc_route *ret_route)
 /* What HTTP and gRPC demand of a request before it is looked at; false when it was refused. */
 static bool check_request(struct grpc_call *g, int64_t *ret_timeout)
 {
-	const char *type = header(g, "content-type"), *timeout = header(g, "grpc-timeout");
+	const char *type = header_find(&g->headers, "content-type"),
+		   *timeout = header_find(&g->headers, "grpc-timeout");
 
 	*ret_timeout = -1;
 	if (!g->too_large &&
@@ -340,7 +323,7 @@ static void on_request(struct grpc_call *g)
 	g->routed = true;
 	if (!check_request(g, &timeout) || !find_route(g, &route))
 		return;
-	encoding = header(g, "grpc-encoding");
+	encoding = header_find(&g->headers, "grpc-encoding");
 	if (!find_codec(encoding, &codec)) {
 		refuse(g, "200", ERR_UNIMPLEMENTED,
 				"grpc: Decompressor is not installed for grpc-encoding \"%s\"",
@@ -351,7 +334,7 @@ static void on_request(struct grpc_call *g)
 	g->call->codec = codec;
 	g->h2.pipe = &g->call->pipe;
 	g->h2.reader.may_be_packed = codec != NULL;
-	move_headers(g);
+	call_take_headers(g->call, &g->headers);
 	set_deadline(g->call, timeout);
 	if (!has_one_request(g))
 		set_ready(g);
@@ -457,23 +440,28 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	return 0;
 }
 
-static void take_pseudo(struct grpc_call *g, const char *name, const char *value)
+static enum pseudo pseudo_of(const char *name, size_t size)
 {
 	static const struct {
 		const char *name;
+		size_t size;
 		enum pseudo bit;
 	} known[] = {
-		{ ":method", PSEUDO_METHOD },
-		{ ":path", PSEUDO_PATH },
-		{ ":scheme", PSEUDO_SCHEME },
-		{ ":authority", PSEUDO_AUTHORITY },
+		{ ":method", 7, PSEUDO_METHOD },
+		{ ":path", 5, PSEUDO_PATH },
+		{ ":scheme", 7, PSEUDO_SCHEME },
+		{ ":authority", 10, PSEUDO_AUTHORITY },
 	};
-	unsigned bit = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (strcmp(name, known[i].name) == 0)
-			bit = known[i].bit;
-	if (bit == 0 || (g->pseudo_seen & bit) || g->regular_seen)
+		if (size == known[i].size && memcmp(name, known[i].name, size) == 0)
+			return known[i].bit;
+	return PSEUDO_NONE;
+}
+
+static void take_pseudo(struct grpc_call *g, enum pseudo bit, const char *value)
+{
+	if (bit == PSEUDO_NONE || (g->pseudo_seen & bit) || g->regular_seen)
 		g->malformed = true;
 	else if (bit == PSEUDO_METHOD)
 		g->method = xstrdup(value);
@@ -504,11 +492,13 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	if (g->routed || g->too_large || g->malformed)
 		return 0;
 	if (name[0] == ':') {
-		take_pseudo(g, (const char *)name, (const char *)value);
+		take_pseudo(g, pseudo_of((const char *)name, name_size), (const char *)value);
 		return 0;
 	}
 	g->regular_seen = true;
 	g->malformed = strcmp((const char *)name, "connection") == 0;
+	if (g->headers.size == 0)
+		IGNORE(buf_reserve(&g->headers, USUAL_HEADERS));
 	buf_add(&g->headers, name, name_size + 1);
 	buf_add(&g->headers, value, value_size + 1);
 	return 0;
