@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/mutex.h"
 #include "base/thread.h"
@@ -27,6 +28,7 @@ struct loop {
 	uv_prepare_t before_wait;
 	struct mutex lock;
 	struct list posted; /* under lock */
+	atomic_bool any;    /* something is posted; read without the lock */
 	bool draining;	    /* under lock: the loop thread will look at posted again */
 	bool once;	    /* driven by loop_run_once() */
 	atomic_bool stop;
@@ -112,7 +114,10 @@ static bool run_posted(struct loop *l)
 {
 	struct list todo = LIST_INIT(todo);
 
+	if (!atomic_load(&l->any))
+		return false;
 	mutex_lock(&l->lock);
+	atomic_store(&l->any, false);
 	list_splice(&todo, &l->posted);
 	l->draining = !list_is_empty(&todo);
 	mutex_unlock(&l->lock);
@@ -328,8 +333,8 @@ void loop_stop(struct loop *l)
 }
 
 /* A loop that nobody drives, or that this thread drives, looks at what is posted before it
- * waits again; only another thread's must be woken. Who begins to drive says so before he takes
- * the lock, so that one of the two sees the other. */
+ * waits again; only another thread's must be woken. Who begins to drive says so and then looks
+ * at "any", who posts sets it and then looks for a driver: one of the two sees the other. */
 static bool may_be_asleep_locked(const struct loop *l)
 {
 	unsigned long owner = atomic_load(&l->owner);
@@ -342,11 +347,18 @@ void loop_post(struct loop *l, struct loop_task *task)
 	bool wake;
 
 	mutex_lock(&l->lock);
-	wake = list_is_empty(&l->posted) && may_be_asleep_locked(l);
+	wake = list_is_empty(&l->posted);
 	list_append(&l->posted, &task->node);
+	atomic_store(&l->any, true);
+	wake = wake && may_be_asleep_locked(l);
 	mutex_unlock(&l->lock);
 	if (wake)
 		(void)uv_async_send(&l->wake);
+}
+
+int64_t loop_now_ns(const struct loop *l)
+{
+	return (int64_t)uv_now(&l->uv) * NS_PER_MS;
 }
 
 void loop_on_rest(struct loop *l, int64_t quiet_ms, void (*begin)(void *arg), void *arg)

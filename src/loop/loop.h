@@ -60,6 +60,9 @@ ON_LOOP MUST_USE struct loop_watch *loop_watch_new(struct loop *l, int fd, int e
 ON_LOOP void loop_watch_set(struct loop_watch *w, int events); /* 0: pause */
 ON_LOOP void loop_watch_free(struct loop_watch *w);	       /* NULL is fine */
 
+/* As clock_mono_ns(), but read when the callback of an event began. */
+ON_LOOP int64_t loop_now_ns(const struct loop *l);
+
 /* Calls begin() when nothing has happened for quiet_ms: once, and again after the next event
  * that is followed by such a time. One per loop. A loop at rest has no timer for it. */
 ON_LOOP void loop_on_rest(

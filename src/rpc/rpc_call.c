@@ -142,10 +142,10 @@ const char *header_next(const struct buf *headers, size_t *at, const char **ret_
 const char *header_find(const struct buf *headers, const char *name)
 {
 	const char *key, *value;
-	size_t at = 0;
+	size_t at = 0, size = strlen(name) + 1;
 
 	while ((key = header_next(headers, &at, &value)) != NULL)
-		if (strcmp(key, name) == 0)
+		if ((size_t)(value - key) == size && memcmp(key, name, size) == 0)
 			return value;
 	return NULL;
 }

@@ -405,10 +405,11 @@ static void on_deadline(void *arg)
 
 static void arm_deadline(struct rpc_stream *s)
 {
-	int64_t left = s->deadline_ns - clock_mono_ns();
+	int64_t left;
 
 	if (s->deadline_ns == 0)
 		return;
+	left = s->deadline_ns - clock_mono_ns();
 	s->timer = loop_timer_new(s->channel->loop, on_deadline, s);
 	loop_timer_set(s->timer, left <= 0 ? 0 : (left + NS_PER_MS - 1) / NS_PER_MS);
 }

@@ -46,6 +46,7 @@ void grpc_alive_init(struct grpc_alive *a, struct loop *loop, struct h2_conn *h2
 	a->ops = ops;
 	a->conn = conn;
 	a->h2 = h2;
+	a->loop = loop;
 	a->timer = loop_timer_new(loop, on_timer, a);
 }
 
@@ -54,9 +55,11 @@ void grpc_alive_done(struct grpc_alive *a)
 	loop_timer_free(take_ptr(a->timer));
 }
 
+/* For each block that comes: the loop has just looked at the clock. */
 void grpc_alive_heard(struct grpc_alive *a)
 {
-	a->heard_ns = clock_mono_ns();
+	if (a->loop != NULL)
+		a->heard_ns = loop_now_ns(a->loop);
 	a->pinged_ns = 0;
 }
 
@@ -65,6 +68,7 @@ void grpc_alive_wake(struct grpc_alive *a)
 	if (a->awake)
 		return;
 	a->awake = true;
-	grpc_alive_heard(a);
+	a->heard_ns = clock_mono_ns();
+	a->pinged_ns = 0;
 	sleep_until(a, a->heard_ns + a->silence_ms * NS_PER_MS, a->heard_ns);
 }

@@ -25,6 +25,7 @@ struct grpc_alive {
 	const struct grpc_alive_ops *ops;
 	void *conn;
 	struct h2_conn *h2;
+	struct loop *loop; /* NULL: not begun yet */
 	struct loop_timer *timer;
 	int64_t silence_ms, timeout_ms;
 	int64_t heard_ns, pinged_ns; /* pinged_ns 0: not asked */

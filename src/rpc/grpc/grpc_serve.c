@@ -283,7 +283,7 @@ static bool check_request(struct grpc_call *g, int64_t *ret_timeout)
 
 static void set_deadline(struct call *call, int64_t timeout_ns)
 {
-	int64_t now = clock_mono_ns();
+	int64_t now = call->start_ns;
 
 	if (timeout_ns >= 0)
 		call->ctx.deadline_ns =
