@@ -80,7 +80,7 @@ no_directories_left() {
     index("application/vnd.containerd.container.checkpoint.config.v1+proto")' "$D/index"
   tar=$(jq -r '.manifests[] | select(.mediaType | endswith("criu.tar")) | .digest' "$D/index")
   [ "$("$CTR" content get "$tar" | tar -xOf - pages.img)" = "memory of c2" ]
-  no_directories_left
+  wait_for 10 no_directories_left # they go with the bundle, after the answer
   wait_for 10 sh -c "'$CTR' tasks ls | grep -q 'c2.*STOPPED'"
   timeout 20 "$CTR" tasks rm c2 || true
   "$CTR" containers rm c2
@@ -96,7 +96,7 @@ no_directories_left() {
   grep -q "memory of c3" "$D/runtime.log"
   timeout 20 "$CTR" tasks rm -f c3
   "$CTR" containers rm c3
-  no_directories_left
+  wait_for 10 no_directories_left # they go with the bundle, after the answer
 }
 
 @test "a runtime that cannot: its words, nothing left, the task unharmed" {
@@ -105,7 +105,7 @@ no_directories_left() {
   run timeout 20 "$CTR" tasks checkpoint c4
   [ "$status" -eq 1 ]
   [[ "$output" == *"dump failed"* ]]
-  no_directories_left
+  wait_for 10 no_directories_left # they go with the bundle, after the answer
   [ "$("$CTR" tasks ls | awk '$1 == "c4" {print $3}')" = RUNNING ]
   timeout 20 "$CTR" tasks rm -f c4
   "$CTR" containers rm c4
