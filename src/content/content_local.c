@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "base/thread.h"
 #include "core/filter.h"
 #include "os/fs.h"
@@ -20,26 +19,9 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
-
-void ingest_path(const char *ref, char out[INGEST_PATH_SIZE])
-{
-	char digest[DIGEST_TEXT_SIZE];
-
-	digest_bytes(DIGEST_SHA256, ref, strlen(ref), digest);
-	(void)snprintf(out, INGEST_PATH_SIZE, "ingest/%.64s", digest_hex(digest));
-}
-
-char *blob_path(const char *digest)
-{
-	char *path = xasprintf("blobs/%s", digest);
-
-	*strchr(path, ':') = '/';
-	return path;
-}
 
 static void fill_info(struct content_info *i, const char *digest, const struct stat *st)
 {
@@ -66,24 +48,6 @@ static int local_info(struct content_store *self, struct ctx *ctx, const char *d
 	return 0;
 }
 
-static int local_update(struct content_store *self, struct ctx *ctx,
-		const struct content_info *info, char *const *fieldpaths,
-		struct content_info *ret_info, struct err *err)
-{
-	return err_set(err, ERR_PRECONDITION,
-			"update not supported on immutable content store");
-}
-
-static bool info_field(void *object, char *const *path, size_t n, const char **ret_value)
-{
-	struct content_info *i = object;
-
-	if (n != 1 || !str_eq(path[0], "digest"))
-		return false;
-	*ret_value = i->digest;
-	return true;
-}
-
 struct listing {
 	struct content_local *store;
 	struct ctx *ctx;
@@ -105,7 +69,7 @@ static int show_blob(const struct listing *l, const char *alg, int dir_fd, const
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return 0;
 	fill_info(&info, digest, &st);
-	if (filter_match(l->filter, info_field, &info, err))
+	if (filter_match(l->filter, content_info_field, &info, err))
 		return l->each(l->arg, &info, err);
 	return err->kind == ERR_NONE ? 0 : -1;
 }
@@ -204,7 +168,7 @@ static int local_open(struct content_store *self, struct ctx *ctx, const char *d
 
 static const struct content_store_ops local_ops = {
 	.info = local_info,
-	.update = local_update,
+	.update = content_refuse_update,
 	.list = local_list,
 	.remove = local_remove,
 	.open = local_open,

@@ -120,24 +120,6 @@ static int mem_info(struct content_store *self, struct ctx *ctx, const char *dig
 	return 0;
 }
 
-static int mem_update(struct content_store *self, struct ctx *ctx,
-		const struct content_info *info, char *const *fieldpaths,
-		struct content_info *ret_info, struct err *err)
-{
-	return err_set(err, ERR_PRECONDITION,
-			"update not supported on immutable content store");
-}
-
-static bool info_field(void *object, char *const *path, size_t n, const char **ret_value)
-{
-	struct content_info *i = object;
-
-	if (n != 1 || !str_eq(path[0], "digest"))
-		return false;
-	*ret_value = i->digest;
-	return true;
-}
-
 static int show_blob(struct content_mem *s, const char *digest, struct filter *filter,
 		content_info_each each, void *arg, struct err *err)
 {
@@ -151,7 +133,7 @@ static int show_blob(struct content_mem *s, const char *digest, struct filter *f
 	mutex_unlock(&s->lock);
 	if (info.digest[0] == '\0')
 		return 0;
-	if (filter_match(filter, info_field, &info, err))
+	if (filter_match(filter, content_info_field, &info, err))
 		rc = each(arg, &info, err);
 	else if (err->kind != ERR_NONE)
 		rc = -1;
@@ -500,7 +482,7 @@ static int mem_writer_open(struct content_store *self, struct ctx *ctx, const ch
 
 static const struct content_store_ops mem_ops = {
 	.info = mem_info,
-	.update = mem_update,
+	.update = content_refuse_update,
 	.list = mem_list,
 	.remove = mem_remove,
 	.open = mem_open,

@@ -64,3 +64,11 @@ int local_status(struct content_store *self, struct ctx *ctx, const char *ref,
 int local_statuses(struct content_store *self, struct ctx *ctx, char *const *filters,
 		content_status_each each, void *arg, struct err *err);
 int local_abort(struct content_store *self, struct ctx *ctx, const char *ref, struct err *err);
+
+/* content_info.c */
+/* content_store_ops.update for those who keep no labels: PRECONDITION. */
+int content_refuse_update(struct content_store *self, struct ctx *ctx,
+		const struct content_info *info, char *const *fieldpaths,
+		struct content_info *ret_info, struct err *err);
+/* A field of a struct content_info, for filters. */
+bool content_info_field(void *object, char *const *path, size_t n, const char **ret_value);
