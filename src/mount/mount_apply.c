@@ -4,10 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include "base/ctx.h"
 #include "base/err.h"
@@ -100,21 +97,6 @@ static int remount_read_only(const struct mount_spec *spec, const struct place *
 	rc = mountsys_mount("", path, "", flags, NULL);
 	if (rc < 0)
 		return mount_failed(spec, p, o, -rc, err);
-	return 0;
-}
-
-int mount_make_userns(const struct mount_options *o, int *ret_fd, struct err *err)
-{
-	AUTO_FREE char *uids = NULL, *gids = NULL;
-	int fd;
-
-	if (mount_idmap_text(o->uid_map, &uids, err) < 0 ||
-			mount_idmap_text(o->gid_map, &gids, err) < 0)
-		return -1;
-	fd = mountsys_make_userns(uids, gids);
-	if (fd < 0)
-		return err_sys(err, -fd, "make user namespace for id mapping");
-	*ret_fd = fd;
 	return 0;
 }
 

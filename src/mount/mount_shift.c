@@ -19,6 +19,21 @@
 #include "mount/mount_options.h"
 #include "os/mountsys.h"
 
+int mount_make_userns(const struct mount_options *o, int *ret_fd, struct err *err)
+{
+	AUTO_FREE char *uids = NULL, *gids = NULL;
+	int fd;
+
+	if (mount_idmap_text(o->uid_map, &uids, err) < 0 ||
+			mount_idmap_text(o->gid_map, &gids, err) < 0)
+		return -1;
+	fd = mountsys_make_userns(uids, gids);
+	if (fd < 0)
+		return err_sys(err, -fd, "make user namespace for id mapping");
+	*ret_fd = fd;
+	return 0;
+}
+
 struct mount_shifted {
 	char *path;
 	bool mounted;
