@@ -12,17 +12,11 @@
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "proxy/proxy_content_priv.h"
 #include "proxy/proxy_link.h"
 #include "rpc/channel.h"
 #include "wire/wire_content.h"
 #include "wire/wire_map.h"
-
-struct proxy_content *proxy_content_of(struct content_store *self)
-{
-	return container_of(self, struct proxy_content, base);
-}
 
 static int call(struct content_store *self, struct ctx *ctx, const char *method,
 		const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the two files of the content store share. */
 #pragma once
 
+#include "base/mem.h"
 #include "core/content.h"
 
 #define CONTENT_SERVICE "containerd.services.content.v1.Content"
@@ -10,7 +12,10 @@ struct proxy_content {
 	struct proxy_link *link;
 };
 
-struct proxy_content *proxy_content_of(struct content_store *self);
+static inline struct proxy_content *proxy_content_of(struct content_store *self)
+{
+	return container_of(self, struct proxy_content, base);
+}
 
 /* The writer of content_store_ops. */
 MAY_BLOCK MUST_USE int proxy_content_writer(struct content_store *self, struct ctx *ctx,
