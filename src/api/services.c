@@ -13,6 +13,7 @@
 #include "api/pb/leases.pb-c.h"
 #include "api/pb/mounts.pb-c.h"
 #include "api/pb/namespaces.pb-c.h"
+#include "api/pb/nri.pb-c.h"
 #include "api/pb/sandbox.pb-c.h"
 #include "api/pb/shim_sandbox.pb-c.h"
 #include "api/pb/snapshots.pb-c.h"

@@ -82,14 +82,19 @@ def fill_scalar(field, salt):
     return number << 32 if kind == "uint64" else number
 
 
+def map_key(field, salt):
+    key = field.message_type.fields_by_name["key"]
+    return f"key-{salt}" if TYPES[key.type] == "string" else fill_scalar(key, salt)
+
+
 def fill(message, salt=1):
     for field in message.DESCRIPTOR.fields:
         slot = getattr(message, field.name)
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
         if is_map and field.message_type.fields_by_name["value"].message_type is not None:
-            fill(slot[f"key-{salt}"], salt)  # one entry: their order is nobody's promise
+            fill(slot[map_key(field, salt)], salt)  # one entry: their order is nobody's promise
         elif is_map:
-            slot[f"key-{salt}"] = f"value-{salt}"
+            slot[map_key(field, salt)] = f"value-{salt}"
         elif field.label == field.LABEL_REPEATED and field.message_type is not None:
             for i in range(2):
                 fill(slot.add(), salt + i)
