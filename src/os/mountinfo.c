@@ -40,13 +40,15 @@ static char *unescape(char *text)
 static bool parse_line(char *line, struct mountinfo *ret)
 {
 	char *before[FIELDS_BEFORE], *after[3], *field;
+	bool is_shared = false, is_slave = false;
 
 	for (size_t i = 0; i < FIELDS_BEFORE; i++)
 		if ((before[i] = strsep(&line, " ")) == NULL)
 			return false;
-	do {
-		field = strsep(&line, " ");
-	} while (field != NULL && strcmp(field, "-") != 0);
+	while ((field = strsep(&line, " ")) != NULL && strcmp(field, "-") != 0) {
+		is_shared = is_shared || strncmp(field, "shared:", 7) == 0;
+		is_slave = is_slave || strncmp(field, "master:", 7) == 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(after); i++)
 		if ((after[i] = strsep(&line, " ")) == NULL)
 			return false;
@@ -54,7 +56,9 @@ static bool parse_line(char *line, struct mountinfo *ret)
 		.target = unescape(before[4]),
 		.fstype = after[0],
 		.source = unescape(after[1]),
-		.super_options = after[2] };
+		.super_options = after[2],
+		.is_shared = is_shared,
+		.is_slave = is_slave };
 	return true;
 }
 

@@ -14,6 +14,7 @@ struct mountinfo {
 	const char *target; /* where */
 	const char *fstype, *source;
 	const char *super_options;
+	bool is_shared, is_slave; /* how mounts below it propagate */
 };
 
 /* Reads the whole table into "out", whose limit bounds it. 0 or -errno. */
