@@ -43,6 +43,7 @@ struct task_create {
 	struct task_stdio stdio;
 	const struct descriptor *checkpoint;
 	const struct any *options; /* of the runtime; those of the container if not set */
+	const struct any *spec;	   /* instead of the container's; NULL: that */
 	const char *runtime_path;  /* instead of the container's runtime */
 	const char *api_address;   /* of a shim that runs already (sandboxes) */
 	uint32_t api_version;

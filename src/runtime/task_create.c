@@ -88,6 +88,8 @@ static int understand(struct creation *c, struct err *err)
 		return -1;
 	if (container_get(c->rt->containers, c->ctx, r->id, &c->container, err) < 0)
 		return -1;
+	if (r->spec != NULL)
+		any_set(&c->container->spec, r->spec->type_url, r->spec->value, r->spec->size);
 	c->runtime_name = str_or(r->runtime_path, str_or(c->container->runtime_name, ""));
 	c->options = has_value(r->options) ? r->options : &c->container->runtime_options;
 	c->checkpoint = "";
