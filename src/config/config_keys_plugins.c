@@ -203,6 +203,8 @@ static const struct config_key nri_keys[] = {
 	{ "disable_connections", CONFIG_BOOL, .help = "only plugins that the daemon starts" },
 	{ "default_validator", CONFIG_TABLE, .keys = nri_validator_keys,
 			.help = "the built-in validator" },
+	{ "namespaces", CONFIG_LIST, .hidden_if_unset = true,
+			.help = "namespaces whose plain containers plugins are shown" },
 	{ 0 },
 };
 

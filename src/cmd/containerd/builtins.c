@@ -19,6 +19,7 @@ static const struct plugin_need on_metadata[] = { { TYPE_METADATA, NULL }, { 0 }
 static const struct plugin_need lease_needs[] = { { TYPE_METADATA, NULL }, { TYPE_GC, NULL },
 	{ 0 } };
 static const struct plugin_need on_differs[] = { { TYPE_DIFFER, NULL }, { 0 } };
+static const struct plugin_need on_warning[] = { { TYPE_WARNING, NULL }, { 0 } };
 static const struct plugin_need on_event[] = { { TYPE_EVENT, NULL }, { 0 } };
 static const struct plugin_need on_lease[] = { { TYPE_LEASE, NULL }, { 0 } };
 static const struct plugin_need snapshots_store_needs[] = { { TYPE_METADATA, NULL },
@@ -37,7 +38,7 @@ static const struct plugin_need walking_needs[] = { { TYPE_METADATA, NULL },
 	{ TYPE_MOUNT_MANAGER, NULL }, { 0 } };
 static const struct plugin_need on_streaming[] = { { TYPE_STREAMING, NULL }, { 0 } };
 static const struct plugin_need tasks_store_needs[] = { { TYPE_RUNTIME, NULL },
-	{ TYPE_METADATA, NULL }, { TYPE_DIFFER, NULL }, { 0 } };
+	{ TYPE_METADATA, NULL }, { TYPE_EVENT, NULL }, { TYPE_DIFFER, NULL }, { 0 } };
 #define ON_SERVICE(name, id)                                                                   \
 	static const struct plugin_need name[] = { { TYPE_SERVICE, id }, { 0 } }
 ON_SERVICE(on_containers, "containers-service");
@@ -67,6 +68,7 @@ static const struct plugin_desc builtins[] = {
 	{ TYPE_METADATA, "bolt", metadata_needs, plugin_metadata_init, plugin_metadata_fini,
 			NULL },
 	{ TYPE_GC, "scheduler", on_metadata, plugin_gc_init, plugin_gc_fini, NULL },
+	{ TYPE_NRI, "nri", on_warning, plugin_nri_init, plugin_nri_fini, NULL },
 	{ TYPE_MOUNT_MANAGER, "bolt", on_metadata, plugin_mounts_init, plugin_mounts_fini,
 			NULL },
 	{ TYPE_DIFFER, "walking", walking_needs, plugin_walking_init, plugin_differ_fini,

@@ -155,6 +155,7 @@ static void *stop_plugins(void *arg)
 {
 	struct daemon *d = arg;
 
+	nri_silence(d->host.plugins);
 	plugin_set_stop(d->host.plugins);
 	loop_stop(d->host.loop);
 	return NULL;

@@ -32,6 +32,7 @@
 #define TYPE_SANDBOX	       "io.containerd.sandbox.controller.v1"
 #define TYPE_VERIFIER	       "io.containerd.image-verifier.v1"
 #define TYPE_WARNING	       "io.containerd.warning.v1"
+#define TYPE_NRI	       "io.containerd.nri.v1"
 #define TYPE_SHIM	       "io.containerd.shim.v1"
 #define TYPE_SERVER	       "io.containerd.server.v1"
 #define TYPE_MOUNT_MANAGER     "io.containerd.mount-manager.v1"
@@ -133,6 +134,20 @@ plugin_init plugin_sandbox_shim_init;
 plugin_fini plugin_sandbox_shim_fini;
 plugin_init plugin_controllers_init;
 plugin_fini plugin_controllers_fini;
+
+/* plugins_nri.c. What tasks and sandboxes are given, as plugins of the Node Resource Interface
+ * see it; the same if they are shown none of it. */
+struct plugin_set;
+struct sandbox_controller;
+struct task_service;
+plugin_init plugin_nri_init;
+plugin_fini plugin_nri_fini;
+MUST_USE int nri_show_tasks(
+		struct plugin_env *env, struct task_service **tasks, struct err *err);
+struct sandbox_controller *nri_show_sandboxes(
+		struct plugin_env *env, const char *id, struct sandbox_controller *inner);
+/* Plugins are told of nothing any more, and ask for nothing: all else may end. */
+MAY_BLOCK void nri_silence(struct plugin_set *plugins);
 
 /* plugins_debug.c */
 plugin_init plugin_debug_init;

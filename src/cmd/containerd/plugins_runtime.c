@@ -143,6 +143,7 @@ int plugin_task_store_init(struct plugin_env *env, void **ret_instance, struct e
 {
 	AUTO_ERR struct err ignored = { 0 };
 	void *rt = NULL, *metadata = NULL, *differ = NULL;
+	struct task_service *tasks = NULL;
 
 	if (plugin_get(env, TYPE_RUNTIME, "task", &rt, err) < 0 ||
 			plugin_get(env, TYPE_METADATA, NULL, &metadata, err) < 0)
@@ -150,7 +151,10 @@ int plugin_task_store_init(struct plugin_env *env, void **ret_instance, struct e
 	/* For checkpoints only, so it may be missing. */
 	if (plugin_get(env, TYPE_DIFFER, "walking", &differ, &ignored) == 0)
 		runtime_use_content(rt, meta_content(metadata), differ);
-	*ret_instance = runtime_tasks(rt);
+	tasks = runtime_tasks(rt);
+	if (nri_show_tasks(env, &tasks, err) < 0)
+		return -1;
+	*ret_instance = tasks;
 	return 0;
 }
 

@@ -40,7 +40,8 @@ int plugin_controllers_init(struct plugin_env *env, void **ret_instance, struct 
 		return -1;
 	while (plugin_next(env, TYPE_SANDBOX, &at, &id, &controller)) {
 		list = xreallocarray(list, n + 1, sizeof(*list));
-		list[n++] = (struct named_controller){ id, controller };
+		list[n++] = (struct named_controller){ id,
+			nri_show_sandboxes(env, id, controller) };
 	}
 	s = xzalloc(sizeof(*s));
 	*s = (struct controllers_service){ list, n, bus, plugin_creators() };
