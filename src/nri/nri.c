@@ -358,11 +358,13 @@ static void listen_for_plugins(struct nri *n)
 		return;
 	}
 	n->listener = open_socket(n);
-	if (n->listener < 0)
-		log_error(NULL, "failed to create socket \"%s\": %s", n->socket_path,
-				errno_text(-n->listener));
-	else
+	if (n->listener >= 0) {
 		loop_post(n->o.loop, &n->listen);
+		return;
+	}
+	log_error(NULL, "failed to create socket \"%s\": %s", n->socket_path,
+			errno_text(-n->listener));
+	n->listener = -1;
 }
 
 /* --- those that we start ------------------------------------------------------------------ */
@@ -510,6 +512,7 @@ static bool begin(struct nri *n)
 		return false;
 	n->is_stopping = false;
 	n->is_unlistened = false;
+	n->is_started = true;
 	return true;
 }
 
@@ -541,6 +544,9 @@ static void close_all(struct nri *n)
 void nri_stop(struct nri *n)
 {
 	ASSERT_MAY_BLOCK();
+	if (!n->is_started)
+		return;
+	n->is_started = false;
 	log_info(NULL, "runtime interface shutting down...");
 	close_all(n);
 	loop_post(n->o.loop, &n->unlisten);

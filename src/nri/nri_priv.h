@@ -45,7 +45,7 @@ struct nri {
 	size_t active_count;
 	size_t jobs;			     /* introducing somebody */
 	unsigned next_ticket, served_ticket; /* of the turn */
-	bool is_stopping, is_launching, is_syncing;
+	bool is_started, is_stopping, is_launching, is_syncing;
 	size_t sync_blocks;
 
 	struct map states; /* "domain id" to enum nri_state; whose turn it is */

@@ -60,13 +60,14 @@ leftovers_groups() {
     while read -r m; do find "$m" -mindepth 2 -type d; done | sed 's/^/group /'
 }
 
-# Fixed directories stay, as with the original; what is made per task or call does not. Not
+# Fixed directories, and the socket for NRI plugins, stay, as with the original; what is made per
+# task or call does not. Not
 # counted: files of a sanitizer whose process was killed, and fifos, which belong to the client (Go's ctr keeps those of tasks it did not see end).
 leftovers_files() {
   # Debian's daemon leaves the socket of a shim that was killed.
   case $CTRD_DAEMON in
-    "$CTRD_BUILD"/*) find /run -mindepth 1 ! -type d ! -path '/run/containerd/fifo/*' 2>/dev/null ;;
-    *) find /run -mindepth 1 ! -type d ! -path '/run/containerd/fifo/*' ! -path '/run/containerd/s/*' 2>/dev/null ;;
+    "$CTRD_BUILD"/*) find /run -mindepth 1 ! -type d ! -path '/run/containerd/fifo/*' ! -path /run/nri/nri.sock 2>/dev/null ;;
+    *) find /run -mindepth 1 ! -type d ! -path '/run/containerd/fifo/*' ! -path '/run/containerd/s/*' ! -path /run/nri/nri.sock 2>/dev/null ;;
   esac
   find /run/containerd/io.containerd.* -mindepth 1 -type d 2>/dev/null
   find /run/containerd/runc /run/runc /run/crun -mindepth 2 -type d 2>/dev/null

@@ -137,6 +137,7 @@ int daemon_serve(struct daemon *d, struct err *err)
 	if (watch_signals(d, err) < 0 || serve(d, "ttrpc", err) < 0 ||
 			serve(d, "grpc", err) < 0 || replace_other(d, &release, err) < 0)
 		return -1;
+	nri_serve(d->host.plugins);
 	daemon_notify("READY=1");
 	took = clock_mono_ns() - d->start_ns;
 	log_info(NULL, "containerd successfully booted in %lld.%06llds",

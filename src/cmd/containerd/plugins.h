@@ -146,6 +146,8 @@ MUST_USE int nri_show_tasks(
 		struct plugin_env *env, struct task_service **tasks, struct err *err);
 struct sandbox_controller *nri_show_sandboxes(
 		struct plugin_env *env, const char *id, struct sandbox_controller *inner);
+/* From now on plugins may come; all that they are to be shown is there. */
+MAY_BLOCK void nri_serve(struct plugin_set *plugins);
 /* Plugins are told of nothing any more, and ask for nothing: all else may end. */
 MAY_BLOCK void nri_silence(struct plugin_set *plugins);
 

@@ -11,7 +11,6 @@
 #include "base/version.h"
 #include "cmd/containerd/plugins.h"
 #include "config/config.h"
-#include "loop/loop.h"
 #include "meta/meta.h"
 #include "nri/nri.h"
 #include "nri/nri_tasks.h"
@@ -19,18 +18,11 @@
 #include "text/toml.h"
 
 struct shown {
-	struct loop_task start; /* when all that can be shown is there */
-	struct nri *nri;	/* NULL: disabled */
+	struct nri *nri; /* NULL: disabled */
 	struct nri_tasks *tasks;
 	char **namespaces;
+	bool is_wanted; /* there is, or will be, something to show */
 };
-
-static void start(struct loop_task *task)
-{
-	struct shown *s = container_of(task, struct shown, start);
-
-	nri_start(s->nri);
-}
 
 static int suspend(void *arg, struct err *err)
 {
@@ -40,7 +32,10 @@ static int suspend(void *arg, struct err *err)
 
 static int resume(void *arg, struct err *err)
 {
-	nri_start(((struct shown *)arg)->nri);
+	const struct shown *s = arg;
+
+	if (s->is_wanted)
+		nri_start(s->nri);
 	return 0;
 }
 
@@ -101,6 +96,16 @@ static struct nri *make(struct plugin_env *env, struct deprecations *deprecation
 	return nri_new(&o);
 }
 
+/* The original serves plugins from within CRI: where that is disabled (as in every daemon that
+ * dockerd starts) there is no socket, and another daemon's is left alone. */
+static bool has_cri(const struct config *c)
+{
+	AUTO_STRV char **disabled = toml_strv(config_get(c, "disabled_plugins"));
+
+	return !strv_has(disabled, TYPE_GRPC ".cri") &&
+	       !strv_has(disabled, "io.containerd.cri.v1.runtime");
+}
+
 int plugin_nri_init(struct plugin_env *env, void **ret_instance, struct err *err)
 {
 	const struct toml_value *c = plugin_config(env);
@@ -118,8 +123,7 @@ int plugin_nri_init(struct plugin_env *env, void **ret_instance, struct err *err
 	s->nri = make(env, deprecations);
 	log_info(NULL, "created NRI interface");
 	s->namespaces = toml_strv(toml_find(c, "namespaces"));
-	s->start.run = start;
-	loop_post(plugin_host(env)->loop, &s->start);
+	s->is_wanted = has_cri(plugin_host(env)->config) || strv_len(s->namespaces) > 0;
 	plugin_on_pause(env, &pause_ops, s);
 	return 0;
 }
@@ -139,6 +143,14 @@ static struct shown *shown_of(const struct plugin_set *plugins)
 	struct shown *s = plugin_set_find(plugins, TYPE_NRI, "nri");
 
 	return s == NULL || s->nri == NULL ? NULL : s;
+}
+
+void nri_serve(struct plugin_set *plugins)
+{
+	struct shown *s = shown_of(plugins);
+
+	if (s != NULL && s->is_wanted)
+		nri_start(s->nri);
 }
 
 void nri_silence(struct plugin_set *plugins)
