@@ -270,14 +270,24 @@ static int ask_validator(struct nri *n, struct nri_plugin *p, const struct nri_s
 {
 	const struct hook *h = hook_of(NRI__EVENT__VALIDATE_CONTAINER_ADJUSTMENT);
 	const Nri__ValidateContainerAdjustmentResponse *answer;
+	enum nri_outcome outcome = NRI_LOST;
 	ProtobufCMessage *m = NULL;
 
 	if (!nri_plugin_wants(p, h->event))
 		return 0;
+	if (nri_plugin_is_closed(p))
+		(void)err_plain(err, ERR_UNAVAILABLE, "ttrpc: closed");
+	else
+		outcome = nri_plugin_ask(p, h->method, n->o.request_ns, &r->base, h->response,
+				s->arena, &m, err);
+	if (outcome == NRI_LOST && !nri_plugin_is_validator(p)) {
+		log_error(NULL, "closing plugin %s, failed to handle %s request: %s",
+				nri_plugin_name(p), h->method, err_text(err));
+		err_clear(err);
+		return 0;
+	}
 	/* What it might have found nobody knows, so here silence is no consent. */
-	if (nri_plugin_is_closed(p) ||
-			nri_plugin_ask(p, h->method, n->o.request_ns, &r->base, h->response,
-					s->arena, &m, err) != NRI_ANSWERED)
+	if (outcome != NRI_ANSWERED)
 		return err_wrap(err, "validator plugin %s failed", nri_plugin_name(p));
 	answer = (const Nri__ValidateContainerAdjustmentResponse *)m;
 	if (!answer->reject)

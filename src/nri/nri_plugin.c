@@ -38,7 +38,7 @@ struct nri_plugin {
 	bool is_external;
 	char *idx, *base, *name, *full_name, *config;
 	atomic_int events;
-	atomic_bool is_closed, is_registered;
+	atomic_bool is_closed, is_registered, has_named_events;
 	pid_t pid;
 	int pidfd; /* of a process that we started; or -1 */
 	struct channel *channel;
@@ -361,7 +361,14 @@ const char *nri_plugin_config(const struct nri_plugin *p)
 
 void nri_plugin_set_events(struct nri_plugin *p, int32_t mask)
 {
-	atomic_store(&p->events, mask);
+	atomic_store(&p->events, mask == 0 ? NRI_ALL_EVENTS : mask);
+	atomic_store(&p->has_named_events, mask != 0);
+}
+
+bool nri_plugin_is_validator(const struct nri_plugin *p)
+{
+	return atomic_load(&p->has_named_events) &&
+	       nri_plugin_wants(p, NRI__EVENT__VALIDATE_CONTAINER_ADJUSTMENT);
 }
 
 bool nri_plugin_wants(const struct nri_plugin *p, Nri__Event event)

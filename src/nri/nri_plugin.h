@@ -73,8 +73,13 @@ const char *nri_plugin_name(const struct nri_plugin *p); /* "10-logger" */
 /* "external:10-logger[4711]" */
 const char *nri_plugin_full_name(const struct nri_plugin *p);
 const char *nri_plugin_config(const struct nri_plugin *p);
+/* 0: all that there are. */
 void nri_plugin_set_events(struct nri_plugin *p, int32_t mask);
+/* It named validation among its events: nothing may be created without its word. */
+bool nri_plugin_is_validator(const struct nri_plugin *p);
 bool nri_plugin_wants(const struct nri_plugin *p, Nri__Event event);
+
+#define NRI_ALL_EVENTS ((1 << (NRI__EVENT__LAST - 1)) - 1)
 
 enum nri_outcome {
 	NRI_ANSWERED,

@@ -14,18 +14,16 @@
 #define MESSAGE_MAX ((size_t)4 << 20) /* ttrpc's */
 /* The envelope around it: names, lengths, timeout. */
 #define MESSAGE_ROOM (MESSAGE_MAX - 4096)
-#define ALL_EVENTS   ((1 << (NRI__EVENT__LAST - 1)) - 1)
 #define ANSWER_ARENA ((size_t)64 << 20)
 
 /* --- configuration ------------------------------------------------------------------------ */
 
-/* A plugin that names no events gets all. */
 static int subscribe(struct nri_plugin *p, int32_t events, struct err *err)
 {
-	if ((events & ~ALL_EVENTS) != 0)
+	if ((events & ~NRI_ALL_EVENTS) != 0)
 		return err_plain(err, ERR_UNKNOWN, "invalid plugin events: 0x%x",
-				(unsigned)(events & ~ALL_EVENTS));
-	nri_plugin_set_events(p, events == 0 ? ALL_EVENTS : events);
+				(unsigned)(events & ~NRI_ALL_EVENTS));
+	nri_plugin_set_events(p, events);
 	return 0;
 }
 
