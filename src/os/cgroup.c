@@ -192,6 +192,42 @@ int cgroup_of_pid(pid_t pid, struct cgroup *out)
 	return cgroup_parse_v1(members.data, mounts.data, out);
 }
 
+/* Where version 2 has no controllers it still has all processes, and one place to look. */
+static int find_own(struct cgroup *out)
+{
+	AUTO_BUF struct buf members = { .limit = MAX_PROC_CGROUP };
+	char *path;
+	int rc;
+
+	if (cgroup_mode() != CGROUP_HYBRID)
+		return cgroup_of_pid(getpid(), out);
+	rc = io_read_file(AT_FDCWD, "/proc/self/cgroup", &members);
+	if (rc == 0 && members.size == 0)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = cgroup_parse_v2(members.data, out);
+	if (rc < 0)
+		return rc;
+	path = out->dirs[0].path;
+	out->dirs[0].path = xasprintf(CGROUP_ROOT "/unified%s", path + strlen(CGROUP_ROOT));
+	free(path);
+	return 0;
+}
+
+void cgroup_expect_moves(void)
+{
+	AUTO_CGROUP struct cgroup own = { 0 };
+	AUTO_FREE char *file = NULL;
+	AUTO_CLOSE int fd = -1;
+
+	if (find_own(&own) < 0 || own.count == 0)
+		return;
+	file = xasprintf("%s/cgroup.procs", own.dirs[0].path);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		IGNORE(write(fd, "0", 1)); /* then somebody else waits */
+}
+
 void cgroup_done(struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->count; i++) {

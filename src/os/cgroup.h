@@ -54,6 +54,14 @@ MUST_USE int cgroup_add_pid(const char *group, pid_t pid);
  * made under each of them. */
 MAY_BLOCK MUST_USE int cgroup_join(const char *group, pid_t pid);
 
+/*
+ * Makes the next moves of processes, whoever makes them, fast. Moving one takes a lock of the
+ * kernel's that every fork and exit reads, and if it was not taken a moment ago the kernel
+ * first waits for each processor to have noticed: 5 to 10 ms. We wait for that, by moving
+ * ourselves to where we are. What fails is left to the next one.
+ */
+MAY_BLOCK void cgroup_expect_moves(void);
+
 /* Removes an empty group in every hierarchy; what is not there is fine. -EBUSY or -ENOTEMPTY if
  * something is in it still, -EINVAL for a path that is not absolute and clean. */
 MAY_BLOCK MUST_USE int cgroup_remove(const char *group);

@@ -34,6 +34,11 @@ struct runtime {
 	struct mutex lock;
 	bool is_passive; /* under lock: another process looks after the shims */
 	bool is_ending;	 /* under lock: no more jobs, the pool is going */
+
+	struct moves { /* of processes between control groups: expected soon */
+		struct job job;
+		_Atomic bool is_busy;
+	} moves;
 };
 
 /* Where the shim's bundle is. */

@@ -16,6 +16,7 @@
 #include "core/container.h"
 #include "core/image.h"
 #include "core/sandbox.h"
+#include "os/cgroup.h"
 #include "runtime/checkpoint.h"
 #include "runtime/runtime_priv.h"
 #include "runtime/shim_log.h"
@@ -292,6 +293,25 @@ static void release(struct creation *c)
 		runtime_bury(c->rt, shim_ref(c->shim), true);
 }
 
+static void expect_moves(struct job *job)
+{
+	struct moves *m = container_of(job, struct moves, job);
+
+	cgroup_expect_moves();
+	atomic_store(&m->is_busy, false);
+}
+
+/* The runtime moves the container's first process into its groups some milliseconds from now;
+ * the kernel gets ready for it while the shim starts. */
+static void warm_up(struct runtime *rt)
+{
+	if (atomic_exchange(&rt->moves.is_busy, true))
+		return;
+	rt->moves.job.run = expect_moves;
+	if (!runtime_submit(rt, &rt->moves.job))
+		atomic_store(&rt->moves.is_busy, false);
+}
+
 int runtime_create(struct task_service *self, struct ctx *ctx, const struct task_create *r,
 		uint32_t *ret_pid, struct err *err)
 {
@@ -304,6 +324,7 @@ int runtime_create(struct task_service *self, struct ctx *ctx, const struct task
 	arena_init(&c.arena, SIZE_MAX);
 	if (understand(&c, err) < 0 || reserve(&c, err) < 0)
 		return -1;
+	warm_up(c.rt);
 	if (make_bundle(&c, err) < 0 || unpack_checkpoint(&c, err) < 0) {
 		(void)shim_table_remove(&c.rt->table, c.shim);
 		return -1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
+#include "base/io.h"
 #include "os/cgroup.h"
 
 static void version_2_has_one_directory(void **state)
@@ -98,6 +101,22 @@ static void groups_are_named_from_the_root(void **state)
 	assert_int_equal(cgroup_add_pid("/no/such/group/of/ours", getpid()), -ENOENT);
 }
 
+static void read_own(struct buf *out)
+{
+	assert_int_equal(io_read_file(AT_FDCWD, "/proc/self/cgroup", out), 0);
+}
+
+static void expecting_moves_moves_nobody(void **state)
+{
+	AUTO_BUF struct buf before = { .limit = 65536 }, after = { .limit = 65536 };
+
+	read_own(&before);
+	cgroup_expect_moves();
+	read_own(&after);
+	assert_int_equal(before.size, after.size);
+	assert_memory_equal(before.data, after.data, before.size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +127,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_whole),
 		cmocka_unit_test(mode_follows_what_is_mounted),
 		cmocka_unit_test(groups_are_named_from_the_root),
+		cmocka_unit_test(expecting_moves_moves_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
