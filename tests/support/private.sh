@@ -18,11 +18,12 @@ cgroup_mounts() {
   awk '$3 == "cgroup" || $3 == "cgroup2" {print $2}' /proc/self/mounts
 }
 
-# Version 2: what a group limits, the groups in it may limit, too; then no process can be in it.
+# Version 2: what a group limits, the groups in it may limit, too ("+"); then no process can be in
+# it. Or no longer ("-").
 share_controllers() {
   local c
   [ ! -e "$1/cgroup.subtree_control" ] || for c in $(<"$1/cgroup.controllers"); do
-    echo "+$c" >"$1/cgroup.subtree_control" || return 1
+    echo "$2$c" >"$1/cgroup.subtree_control" || return 1
   done
 }
 
@@ -30,8 +31,9 @@ share_controllers() {
 enter() {
   local m
   for m in $(cgroup_mounts); do
-    share_controllers "$m"
+    share_controllers "$m" +
     mkdir -p "$m/$1" || return 1
+    share_controllers "$m/$1" - # the probe has
     if [ -e "$m/cpuset.cpus" ]; then
       cat "$m/cpuset.cpus" >"$m/$1/cpuset.cpus"
       cat "$m/cpuset.mems" >"$m/$1/cpuset.mems"
@@ -63,7 +65,7 @@ settle() {
   for m in $(cgroup_mounts); do
     [ -n "$(cat "$m/cgroup.controllers" 2>/dev/null)" ] || continue
     mkdir -p "$m/$CTRD_GROUP/suite" && echo 0 >"$m/$CTRD_GROUP/suite/cgroup.procs" || return 1
-    share_controllers "$m/$CTRD_GROUP" || return 1
+    share_controllers "$m/$CTRD_GROUP" + || return 1
   done
 }
 
