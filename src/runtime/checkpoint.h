@@ -35,6 +35,11 @@ MAY_BLOCK MUST_USE int checkpoint_unpack(const struct checkpoint_place *p,
 /* True if the task is to run as soon as it is created. */
 bool checkpoint_starts_at_once(const struct descriptor *image);
 
+/* Unpacks "rootfs-diff.tar" beside the directory of images, if there is one, into the root that
+ * the shim has mounted. */
+MAY_BLOCK MUST_USE int checkpoint_restore_rootfs(const struct checkpoint_place *p,
+		const char *images, const char *rootfs, struct err *err);
+
 /* Two blobs: the images in "path" and the container's spec. descriptor_done() both. */
 MAY_BLOCK MUST_USE int checkpoint_pack(const struct checkpoint_place *p, const char *path,
 		const struct any *spec, struct descriptor ret_blobs[2], struct err *err);

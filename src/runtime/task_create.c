@@ -271,15 +271,20 @@ static int ask_pid(struct creation *c, uint32_t *ret_pid, struct err *err)
 /* What is restored from a path runs at once. */
 static int start_if_asked(struct creation *c, uint32_t *ret_pid, struct err *err)
 {
+	const struct checkpoint_place place = { c->rt, c->ctx, c->ns, c->r->id };
 	TaskV3__StartRequest request = TASK_V3__START_REQUEST__INIT;
+	AUTO_FREE char *rootfs = NULL;
 	ProtobufCMessage *reply = NULL;
 
 	if (!checkpoint_starts_at_once(c->r->checkpoint))
 		return 0;
+	rootfs = xasprintf("%s/rootfs", c->shim->bundle);
+	if (checkpoint_restore_rootfs(&place, c->checkpoint, rootfs, err) < 0)
+		return err_wrap(err, "failed to create shim task");
 	request.id = c->r->id;
 	if (shim_call(c->shim, c->ctx, "Start", &request.base,
 			    &task_v3__start_response__descriptor, &c->arena, &reply, err) < 0)
-		return err_wrap(err, "failed to start restored task");
+		return err_wrap(err, "failed to create shim task");
 	*ret_pid = ((const TaskV3__StartResponse *)reply)->pid;
 	return 0;
 }
