@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "os/fs.h"
@@ -15,11 +16,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* From this size on a hop to another thread is worth it. */
+#define BESIDE_MIN ((size_t)256 << 10)
 
 struct ingest {
 	struct content_writer base;
@@ -53,34 +58,102 @@ static int check_open(const struct ingest *in, struct err *err)
 	return 0;
 }
 
-static int ingest_append(
-		struct content_writer *self, const void *data, size_t size, struct err *err)
-{
-	struct ingest *in = container_of(self, struct ingest, base);
-	const char *p = data;
+/* Some bytes on their way into the file. */
+struct piece {
+	struct job job;
+	int fd;
+	const char *data;
+	size_t size, written;
+	int64_t at;
+	int failed; /* errno, or 0 */
+	sem_t done;
+};
 
-	if (check_open(in, err) < 0)
-		return -1;
-	while (size > 0) {
-		ssize_t n = pwrite(in->fd, p, size, in->status.offset);
+static void write_piece(struct piece *p)
+{
+	while (p->written < p->size) {
+		ssize_t n = pwrite(p->fd, p->data + p->written, p->size - p->written,
+				p->at + (int64_t)p->written);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return err_sys(err, errno, "write ingest %s", in->status.ref);
-		digester_add(in->digester, p, (size_t)n);
-		in->status.offset += n;
-		p += n;
-		size -= (size_t)n;
+		if (n < 0) {
+			p->failed = errno;
+			return;
+		}
+		p->written += (size_t)n;
 	}
-	in->status.updated_ns = clock_wall_ns();
-	return 0;
+}
+
+static void run_piece(struct job *job)
+{
+	struct piece *p = container_of(job, struct piece, job);
+
+	write_piece(p);
+	(void)sem_post(&p->done);
+}
+
+/* Writing and hashing take about as long, where writing is to memory: large blocks go through
+ * both at a time. False if there is no thread to be had. */
+static bool write_beside(struct ingest *in, struct piece *p)
+{
+	struct pool *pool = in->store->writers;
+
+	if (p->size < BESIDE_MIN || pool_busy(pool) >= BESIDE_THREADS)
+		return false;
+	p->job.run = run_piece;
+	(void)sem_init(&p->done, 0, 0);
+	if (!pool_submit(pool, &p->job)) {
+		(void)sem_destroy(&p->done);
+		return false;
+	}
+	digester_add(in->digester, p->data, p->size);
+	while (sem_wait(&p->done) < 0)
+		continue; /* a signal handler ran */
+	(void)sem_destroy(&p->done);
+	return true;
 }
 
 static void restart_digest(struct ingest *in)
 {
 	digester_free(in->digester);
 	in->digester = digester_new(DIGEST_SHA256);
+}
+
+/* Bytes were hashed that did not get into the file. */
+static void hash_again(struct ingest *in)
+{
+	struct ctx ctx = { 0 };
+	AUTO_ERR struct err ignored = { 0 };
+	int64_t size = 0;
+
+	restart_digest(in);
+	if (hash_file(in->fd, in->digester, &size, &ctx, &ignored) < 0 ||
+			size != in->status.offset)
+		in->ended = true;
+}
+
+static int ingest_append(
+		struct content_writer *self, const void *data, size_t size, struct err *err)
+{
+	struct ingest *in = container_of(self, struct ingest, base);
+	struct piece p = { .fd = in->fd, .data = data, .size = size, .at = in->status.offset };
+	bool is_hashed;
+
+	if (check_open(in, err) < 0)
+		return -1;
+	is_hashed = write_beside(in, &p);
+	if (!is_hashed) {
+		write_piece(&p);
+		digester_add(in->digester, data, p.written);
+	}
+	in->status.offset += (int64_t)p.written;
+	if (is_hashed && p.failed != 0)
+		hash_again(in);
+	if (p.failed != 0)
+		return err_sys(err, p.failed, "write ingest %s", in->status.ref);
+	in->status.updated_ns = clock_wall_ns();
+	return 0;
 }
 
 static int ingest_truncate(struct content_writer *self, struct err *err)

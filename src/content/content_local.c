@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/thread.h"
 #include "core/filter.h"
 #include "os/fs.h"
@@ -205,6 +206,7 @@ int content_local_new(const struct content_local_options *options,
 	store->verity = fsverity_works_in(fd);
 	store->is_ordered = is_ordered(fd);
 	ref_locks_init(&store->locks, options->lock_wait_ns);
+	store->writers = pool_new("write", BESIDE_THREADS, BESIDE_THREADS);
 	*ret_store = &store->base;
 	return 0;
 }
@@ -216,6 +218,7 @@ void content_local_free(struct content_store *base)
 	if (base == NULL)
 		return;
 	store = container_of(base, struct content_local, base);
+	pool_free(store->writers);
 	ref_locks_done(&store->locks);
 	close_fd(&store->root_fd);
 	free(store);

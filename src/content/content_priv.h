@@ -26,6 +26,9 @@ MAY_BLOCK MUST_USE int ref_lock(
 		struct ref_locks *l, struct ctx *ctx, const char *ref, struct err *err);
 void ref_unlock(struct ref_locks *l, const char *ref);
 
+/* As many blocks are written by a thread of their own while they are hashed. */
+#define BESIDE_THREADS 4
+
 struct content_local {
 	struct content_store base;
 	int root_fd;
@@ -33,6 +36,7 @@ struct content_local {
 	bool is_ordered;     /* the filesystem never commits a name before written data */
 	atomic_uint settled; /* bit per algorithm: its directory is durable */
 	struct ref_locks locks;
+	struct pool *writers; /* for what is written while it is hashed */
 };
 
 /* "ingest/<sha256 of the ref>" */

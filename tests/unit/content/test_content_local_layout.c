@@ -276,11 +276,11 @@ static void waiting_ends_with_the_callers_deadline(void **state)
 }
 
 /* A full disk looks the same as a file size limit: write() fails half way. */
-static void a_failed_write_keeps_what_was_written(void **state)
+static void fail_in_the_middle(size_t size)
 {
 	AUTO(content_writer_close) struct content_writer *w = open_writer("ref", 0);
 	struct rlimit old, small = { 4096, RLIM_INFINITY };
-	AUTO_FREE char *data = xzalloc(10000);
+	AUTO_FREE char *data = xzalloc(size);
 	AUTO_ERR struct err err = { 0 };
 	struct content_status s = { 0 };
 	char digest[DIGEST_TEXT_SIZE], want[DIGEST_TEXT_SIZE];
@@ -289,7 +289,7 @@ static void a_failed_write_keeps_what_was_written(void **state)
 	small.rlim_max = old.rlim_max;
 	(void)signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(content_write(w, data, 10000, &err), -1);
+	assert_int_equal(content_write(w, data, size, &err), -1);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_string_equal(err_text(&err), "write ingest ref: file too large");
 	err_clear(&err);
@@ -298,9 +298,20 @@ static void a_failed_write_keeps_what_was_written(void **state)
 	content_status_done(&s);
 	digest_bytes(DIGEST_SHA256, data, 4096, want);
 	assert_string_equal(digest, want);
-	assert_ok(content_write(w, data, 10000 - 4096, &err), &err);
-	digest_bytes(DIGEST_SHA256, data, 10000, want);
-	assert_ok(content_commit(w, &ctx, 10000, want, NULL, &err), &err);
+	assert_ok(content_write(w, data, size - 4096, &err), &err);
+	digest_bytes(DIGEST_SHA256, data, size, want);
+	assert_ok(content_commit(w, &ctx, size, want, NULL, &err), &err);
+}
+
+static void a_failed_write_keeps_what_was_written(void **state)
+{
+	fail_in_the_middle(10000);
+}
+
+/* Large blocks are hashed while they are written. */
+static void what_was_not_written_is_not_hashed(void **state)
+{
+	fail_in_the_middle(1 << 20);
 }
 
 static void no_probe_is_left(void **state)
@@ -325,6 +336,7 @@ int main(void)
 		T(a_ref_that_is_being_released_is_waited_for),
 		T(waiting_ends_with_the_callers_deadline),
 		T(a_failed_write_keeps_what_was_written),
+		T(what_was_not_written_is_not_hashed),
 		T(no_probe_is_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
