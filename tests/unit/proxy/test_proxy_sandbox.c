@@ -3,19 +3,18 @@
 #include "unit/unit.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cancel.h"
 #include "base/ctx.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "base/str.h"
 #include "core/event.h"
 #include "core/sandbox.h"
 #include "proxy/proxy_sandbox.h"
 #include "services/services.h"
 #include "support/fake_controller.h"
 #include "support/proxied.h"
+#include "support/sandbox_answer.h"
 
 static int publish(struct event_bus *self, const struct event *e, struct err *err)
 {
@@ -69,57 +68,8 @@ static int end(void **state)
 	return 0;
 }
 
-/* An answer, when it comes. */
-struct seen {
-	struct mutex lock;
-	struct cond changed;
-	bool is_there;
-	struct sandbox_reply reply;
-	char state[16], value[16], metrics_id[16];
-	struct err err;
-};
-
-static void see(void *arg, const struct sandbox_reply *reply, const struct err *err)
-{
-	struct seen *s = arg;
-
-	LOCKED(&s->lock);
-	if (err != NULL) {
-		(void)err_plain(&s->err, err->kind, "%s", err_text(err));
-	} else {
-		const struct labels *map = reply->info == NULL ? reply->labels : reply->info;
-
-		s->reply = *reply;
-		strncpy(s->state, str_or(reply->state, ""), sizeof(s->state) - 1);
-		strncpy(s->metrics_id, str_or(reply->metrics_id, ""),
-				sizeof(s->metrics_id) - 1);
-		if (map != NULL)
-			strncpy(s->value, labels_find(map, "k"), sizeof(s->value) - 1);
-	}
-	s->is_there = true;
-	cond_signal(&s->changed);
-}
-
-static void start_asking(struct world *w, struct seen *s, const struct sandbox_request *r)
-{
-	*s = (struct seen){ 0 };
-	mutex_init(&s->lock, RANK_daemon);
-	cond_init(&s->changed);
-	sandbox_controller_call(w->proxy, &w->ctx, r, see, s);
-}
-
-static int await(struct world *w, struct seen *s)
-{
-	mutex_lock(&s->lock);
-	while (!s->is_there)
-		cond_wait(&s->changed, &s->lock);
-	mutex_unlock(&s->lock);
-	cond_done(&s->changed);
-	mutex_done(&s->lock);
-	return s->err.kind == ERR_NONE ? 0 : err_move(&w->err, &s->err);
-}
-
-static int ask(struct world *w, enum sandbox_verb verb, const char *id, struct seen *s)
+static int ask(struct world *w, enum sandbox_verb verb, const char *id,
+		struct sandbox_answer *s)
 {
 	struct sandbox sandbox = { .id = (char *)id, .runtime_name = (char *)"rt" };
 	char *fields[] = { (char *)"labels", NULL };
@@ -130,14 +80,14 @@ static int ask(struct world *w, enum sandbox_verb verb, const char *id, struct s
 		.sandbox = &sandbox,
 		.fields = verb == SANDBOX_UPDATE ? fields : NULL };
 
-	start_asking(w, s, &r);
-	return await(w, s);
+	sandbox_ask(s, w->proxy, &w->ctx, &r, "k");
+	return sandbox_await(s, &w->err);
 }
 
 static void questions_and_answers_travel_in_full(void **state)
 {
 	struct world *w = *state;
-	struct seen s;
+	struct sandbox_answer s;
 
 	assert_ok(ask(w, SANDBOX_START, "s", &s), &w->err);
 	assert_int_equal(s.reply.pid, 5);
@@ -184,16 +134,16 @@ static void waits_outlive_the_process_that_was_asked(void **state)
 {
 	struct world *w = *state;
 	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "long" };
-	struct seen s;
+	struct sandbox_answer s;
 
 	proxied_stop_server(w->proxied);
 	assert_int_equal(ask(w, SANDBOX_STATUS, "s", &s), -1);
 	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
-	start_asking(w, &s, &r);
+	sandbox_ask(&s, w->proxy, &w->ctx, &r, "k");
 	proxied_start_server(w->proxied, w->served);
 	fake_controller_await_waiters(&w->fake, 1);
 	fake_controller_exit(&w->fake, NULL);
-	assert_int_equal(await(w, &s), 0);
+	assert_int_equal(sandbox_await(&s, &w->err), 0);
 	assert_int_equal(s.reply.exit_status, 42);
 }
 
@@ -201,19 +151,19 @@ static void waits_for_nobody_can_be_given_up(void **state)
 {
 	struct world *w = *state;
 	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "long" };
-	struct seen s, t;
+	struct sandbox_answer s, t;
 
 	proxied_stop_server(w->proxied);
-	start_asking(w, &s, &r);
+	sandbox_ask(&s, w->proxy, &w->ctx, &r, "k");
 	cancel_fire(w->ctx.cancel);
-	assert_int_equal(await(w, &s), -1);
+	assert_int_equal(sandbox_await(&s, &w->err), -1);
 	assert_int_equal(w->err.kind, ERR_CANCELED);
 	err_clear(&w->err);
 	cancel_unref(w->ctx.cancel);
 	w->ctx.cancel = cancel_new();
-	start_asking(w, &t, &r);
+	sandbox_ask(&t, w->proxy, &w->ctx, &r, "k");
 	sandbox_controller_free(take_ptr(w->proxy)); /* the daemon ends */
-	assert_int_equal(await(w, &t), -1);
+	assert_int_equal(sandbox_await(&t, &w->err), -1);
 	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
 }
 
@@ -222,14 +172,14 @@ static void an_answer_may_come_when_the_controller_is_let_go(void **state)
 	struct world *w = *state;
 	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "long" };
 	AUTO_ERR struct err gone = { 0 };
-	struct seen s;
+	struct sandbox_answer s;
 
 	(void)err_set(&gone, ERR_UNAVAILABLE, "the one behind it has gone");
-	start_asking(w, &s, &r);
+	sandbox_ask(&s, w->proxy, &w->ctx, &r, "k");
 	fake_controller_await_waiters(&w->fake, 1);
 	sandbox_controller_free(take_ptr(w->proxy));
 	fake_controller_exit(&w->fake, &gone); /* asked again by nobody */
-	assert_int_equal(await(w, &s), -1);
+	assert_int_equal(sandbox_await(&s, &w->err), -1);
 	assert_int_equal(w->err.kind, ERR_UNAVAILABLE);
 }
 

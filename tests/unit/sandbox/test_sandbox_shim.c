@@ -23,6 +23,7 @@
 #include "runtime/shim_name.h"
 #include "sandbox/sandbox_shim.h"
 #include "support/runtime_world.h"
+#include "support/sandbox_answer.h"
 
 /* Every container is one of the sandbox "pod". */
 static int get_container(struct container_store *self, struct ctx *ctx, const char *id,
@@ -103,65 +104,17 @@ static int create(struct world *w, const char *id)
 	return create_with(w, id, w->shim_path);
 }
 
-/* An answer, when it comes. */
-struct seen {
-	struct mutex lock;
-	struct cond changed;
-	bool is_there;
-	struct sandbox_reply reply;
-	char state[32], info[32], metrics_id[32];
-	struct err err;
-};
-
-static void see(void *arg, const struct sandbox_reply *reply, const struct err *err)
-{
-	struct seen *s = arg;
-
-	LOCKED(&s->lock);
-	if (err != NULL) {
-		(void)err_plain(&s->err, err->kind, "%s", err_text(err));
-	} else {
-		s->reply = *reply;
-		(void)snprintf(s->state, sizeof(s->state), "%s", str_or(reply->state, ""));
-		(void)snprintf(s->metrics_id, sizeof(s->metrics_id), "%s",
-				str_or(reply->metrics_id, ""));
-		if (reply->info != NULL)
-			(void)snprintf(s->info, sizeof(s->info), "%s",
-					labels_find(reply->info, "verbose"));
-	}
-	s->is_there = true;
-	cond_signal(&s->changed);
-}
-
-static void start_asking(struct world *w, struct seen *s, const struct sandbox_request *r)
-{
-	*s = (struct seen){ 0 };
-	mutex_init(&s->lock, RANK_daemon);
-	cond_init(&s->changed);
-	sandbox_controller_call(w->controller, &w->ctx, r, see, s);
-}
-
-static int await(struct world *w, struct seen *s)
-{
-	mutex_lock(&s->lock);
-	while (!s->is_there)
-		cond_wait(&s->changed, &s->lock);
-	mutex_unlock(&s->lock);
-	cond_done(&s->changed);
-	mutex_done(&s->lock);
-	return s->err.kind == ERR_NONE ? 0 : err_move(&w->err, &s->err);
-}
-
-static int ask(struct world *w, enum sandbox_verb verb, const char *id, struct seen *s)
+static int ask(struct world *w, enum sandbox_verb verb, const char *id,
+		struct sandbox_answer *s)
 {
 	struct sandbox_request r = {
 		.verb = verb, .id = id, .timeout_secs = 9, .verbose = true
 	};
-	struct seen ignored;
+	struct sandbox_answer ignored;
 
 	s = s == NULL ? &ignored : s;
-	start_asking(w, s, &r);
-	return await(w, s);
+	sandbox_ask(s, w->controller, &w->ctx, &r, "verbose");
+	return sandbox_await(s, &w->err);
 }
 
 static int create_task(struct world *w, const char *id)
@@ -188,7 +141,7 @@ static void a_sandbox_lives_from_create_to_shutdown(void **state)
 {
 	struct world *w = *state;
 	AUTO_FREE char *spec = NULL;
-	struct seen s;
+	struct sandbox_answer s;
 	struct stat st;
 
 	assert_ok(create(w, "pod"), &w->err);
@@ -201,7 +154,7 @@ static void a_sandbox_lives_from_create_to_shutdown(void **state)
 	assert_int_equal(s.reply.created_ns, 55);
 	assert_ok(ask(w, SANDBOX_STATUS, "pod", &s), &w->err);
 	assert_string_equal(s.state, "SANDBOX_READY");
-	assert_string_equal(s.info, "yes");
+	assert_string_equal(s.value, "yes");
 	assert_int_equal(s.reply.exited_ns, 0); /* absent is 1970, as in Go */
 	assert_ok(ask(w, SANDBOX_METRICS, "pod", &s), &w->err);
 	assert_string_equal(s.metrics_id, "pod");
@@ -224,7 +177,7 @@ static void a_sandbox_lives_from_create_to_shutdown(void **state)
 static void of_a_sandbox_that_is_not_there_only_some_things_can_be_asked(void **state)
 {
 	struct world *w = *state;
-	struct seen s;
+	struct sandbox_answer s;
 
 	expect(w, ask(w, SANDBOX_START, "x", NULL), ERR_NOT_FOUND,
 			"unable to find sandbox \"x\"");
@@ -328,13 +281,13 @@ static void the_death_of_a_pod_ends_waits_and_removes_it(void **state)
 {
 	struct world *w = *state;
 	struct sandbox_request r = { .verb = SANDBOX_WAIT, .id = "pod" };
-	struct seen s;
+	struct sandbox_answer s;
 
 	assert_ok(create(w, "pod"), &w->err);
-	start_asking(w, &s, &r);
+	sandbox_ask(&s, w->controller, &w->ctx, &r, "verbose");
 	await_waiter(w);
 	fake_shim_stop(&w->shim);
-	assert_int_equal(await(w, &s), -1);
+	assert_int_equal(sandbox_await(&s, &w->err), -1);
 	err_clear(&w->err);
 	topics_bus_wait(&w->bus,
 			"/tasks/delete"); /* of the sandbox, as the original tells it */
@@ -347,17 +300,17 @@ static void a_frozen_pod_holds_up_only_who_asks_it(void **state)
 {
 	struct world *w = *state;
 	struct sandbox_request wait = { .verb = SANDBOX_STATUS, .id = "pod" };
-	struct seen s;
+	struct sandbox_answer s;
 
 	assert_ok(create(w, "pod"), &w->err);
 	fake_shim_mute(&w->shim, true);
-	start_asking(w, &s, &wait);
+	sandbox_ask(&s, w->controller, &w->ctx, &wait, "verbose");
 	assert_ok(ask(w, SANDBOX_STATUS, "another", NULL), &w->err);
 	w->ctx.deadline_ns = clock_mono_ns() + 100 * NS_PER_MS;
 	expect(w, ask(w, SANDBOX_SHUTDOWN, "pod", NULL), ERR_DEADLINE, NULL);
 	w->ctx.deadline_ns = 0;
 	fake_shim_stop(&w->shim); /* somebody kills it */
-	assert_int_equal(await(w, &s), -1);
+	assert_int_equal(sandbox_await(&s, &w->err), -1);
 	err_clear(&w->err);
 	topics_bus_wait(&w->bus, "/tasks/delete");
 	assert_false(is_there(w, "pods/ns/pod"));
@@ -405,7 +358,7 @@ static void a_container_in_a_pod_ends_with_the_pod(void **state)
 static void a_restarted_daemon_finds_its_pods(void **state)
 {
 	struct world *w = *state;
-	struct seen s;
+	struct sandbox_answer s;
 
 	assert_ok(create(w, "pod"), &w->err);
 	assert_ok(create_task(w, "c1"), &w->err);
