@@ -81,12 +81,16 @@ class Daemon:
             self.proc = None
 
 
-def pss(pid):
+def rollup(pid, field):
     with open(f'/proc/{pid}/smaps_rollup') as f:
         for line in f:
-            if line.startswith('Pss:'):
+            if line.startswith(field):
                 return int(line.split()[1])
     return 0
+
+
+def pss(pid):
+    return rollup(pid, 'Pss:')
 
 
 def wakeups(pid):
@@ -203,6 +207,7 @@ class Bench:
         time.sleep(seconds)
         after = {d.name: wakeups(d.proc.pid) for d in (self.ours, self.peer)}
         self.row('daemon idle PSS', pss(self.ours.proc.pid) / 1024, pss(self.peer.proc.pid) / 1024, 'MiB', '<= 4 MiB')
+        self.row('  as if it shared nothing', *(rollup(d.proc.pid, 'Rss:') / 1024 for d in (self.ours, self.peer)), 'MiB', '')
         self.row('daemon idle wake-ups', *(max(0, after[n] - before[n]) / seconds for n in ('ours', 'peer')), '1/s', '0')
 
     def lifecycle(self):
