@@ -35,6 +35,7 @@ struct layer_record {
 	const char *failure;
 };
 
+/* Append one frame. */
 void layer_put_entry(struct buf *out, const struct tar_entry *e);
 void layer_put_extent(struct buf *out, uint64_t at, uint64_t offset, uint64_t size);
 void layer_put_position(struct buf *out, uint64_t offset);

@@ -62,6 +62,7 @@ struct gc_scheduler {
 	const struct gc_scheduler_ops *ops;
 };
 
+/* The entries of both tables above. gc_run(): DEADLINE, UNAVAILABLE when it is stopping. */
 ANY_THREAD void gc_mutated(struct gc_scheduler *s, bool is_dirty);
 MAY_BLOCK MUST_USE int gc_run(struct gc_scheduler *s, struct ctx *ctx, struct err *err);
 MAY_BLOCK MUST_USE int gc_collect(

@@ -12,9 +12,10 @@
 struct ctx;
 struct err;
 
+/* Owns its texts. */
 struct descriptor {
 	char *media_type, *digest;
-	int64_t size;
+	int64_t size; /* bytes */
 	struct labels annotations;
 };
 
@@ -25,9 +26,10 @@ struct image {
 	char *name;
 	struct labels labels;
 	struct descriptor target;
-	int64_t created_ns, updated_ns;
+	int64_t created_ns, updated_ns; /* wall */
 };
 
+/* With nothing but the name, which is copied. */
 MUST_USE struct image *image_new(const char *name);
 void image_free(struct image *i);
 DEFINE_AUTO(struct image *, image_free)

@@ -19,9 +19,11 @@ struct tabwriter {
 
 #define AUTO_TABWRITER __attribute__((cleanup(tabwriter_done)))
 
+/* Widths in characters; "tab_width" counts only if the pad is a tab. */
 void tabwriter_init(struct tabwriter *t, size_t min_width, size_t tab_width, size_t padding,
 		char pad);
 void tabwriter_done(struct tabwriter *t);
+/* Copied: cells and ends of lines as they come, in pieces of any size. */
 void tabwriter_add(struct tabwriter *t, const char *text);
 void tabwriter_addf(struct tabwriter *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
