@@ -12,6 +12,7 @@ rule() {
   run timeout 120 "$DRIVER" "$1"
   echo "$output"
   [ "$status" -eq 0 ]
+  [[ "$output" == *"] 1 test(s) run."* ]] # none of a name it does not know
   [[ "$output" != *"SKIPPED"*"1 test(s)"* ]] || skip "not possible on this machine"
 }
 
@@ -63,6 +64,8 @@ rule() {
 @test "streams that cannot be are refused everywhere" { rule streams_that_cannot_be_are_refused_everywhere; }
 @test "numbers that are no pids are refused" { rule numbers_that_are_no_pids_are_refused; }
 @test "a stranger is killed by its descriptor" { rule a_stranger_is_killed_by_its_descriptor; }
+@test "options reach the runtime" { rule options_reach_the_runtime; }
+@test "a shim is one more expendable than its daemon" { rule a_shim_is_one_more_expendable_than_its_daemon; }
 
 @test "every rule of the driver stands here" {
   for name in $("$DRIVER" --list); do

@@ -50,7 +50,9 @@
 	T(a_runtime_that_is_killed_is_told)                                                    \
 	T(streams_that_cannot_be_are_refused_everywhere)                                       \
 	T(numbers_that_are_no_pids_are_refused)                                                \
-	T(a_stranger_is_killed_by_its_descriptor)
+	T(a_stranger_is_killed_by_its_descriptor)                                              \
+	T(options_reach_the_runtime)                                                           \
+	T(a_shim_is_one_more_expendable_than_its_daemon)
 
 #define SHIM_TEST_DECLARE(name) void name(void **state);
 SHIM_TESTS(SHIM_TEST_DECLARE)
