@@ -306,13 +306,8 @@ static int remove_record(struct kv_txn *txn, void *arg, struct err *err)
 	const struct remove_op *op = arg;
 	int rc = meta_drop(txn, TABLE_CONTAINER, op->ns, op->id, err);
 
-	if (rc == 0) {
-		AUTO_FREE char *id = str_quote(op->id);
-		AUTO_FREE char *ns = str_quote(op->ns);
-
-		return err_set(err, ERR_NOT_FOUND, "cannot delete container %s in namespace %s",
-				id, ns);
-	}
+	if (rc == 0)
+		return err_set(err, ERR_NOT_FOUND, "container %s", op->id);
 	return rc < 0 ? -1 : 0;
 }
 

@@ -99,7 +99,7 @@ static void unknown_containers_are_not_found(void **state)
 			ERR_NOT_FOUND);
 	assert_error(container_remove(meta_containers(env.m), &ctx, "x", &err), &err,
 			ERR_NOT_FOUND,
-			"cannot delete container \"x\" in namespace \"ns\": not found");
+			"container x: not found");
 }
 
 static void a_namespace_does_not_see_another(void **state)
