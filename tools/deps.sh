@@ -8,7 +8,7 @@ build_packages="gcc g++ make meson ninja-build pkg-config protobuf-compiler prot
   libpcre2-dev libseccomp-dev libssl-dev zlib1g-dev libzstd-dev libisal-dev libtomlplusplus-dev libyaml-dev
   python3 ca-certificates"
 run_packages="runc busybox-static"
-test_packages="e2fsprogs docker.io docker-registry iptables libcmocka-dev bats containerd crun skopeo umoci jq procps iproute2 util-linux
+test_packages="e2fsprogs xfsprogs docker.io docker-registry iptables libcmocka-dev bats containerd crun skopeo umoci jq procps iproute2 util-linux
   clang-format-14 codespell mandoc git spin strace golang-go golang-github-containerd-containerd-dev"
 
 want="$build_packages $run_packages"

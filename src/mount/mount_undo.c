@@ -113,10 +113,11 @@ static bool is_index_default(void)
 
 /* With an index, the directories of a file system that is just ending are refused to the next
  * one; without, the kernel only says so in its log. Others than overlays sit on devices, which
- * are wanted back. */
+ * are wanted back; so are those that the mount manager has put below an overlay. */
 static bool may_linger(const struct mountinfo *m)
 {
-	if (!str_eq(m->fstype, "overlay") || has_option(m->super_options, "index=on"))
+	if (!str_eq(m->fstype, "overlay") || has_option(m->super_options, "index=on") ||
+			strstr(m->super_options, "/io.containerd.mount-manager.") != NULL)
 		return false;
 	return has_option(m->super_options, "index=off") || !is_index_default();
 }

@@ -106,6 +106,31 @@ is_mounted() {
   "$CTR" containers rm c1
 }
 
+# XFS refuses a second mount of the same disk, until the first is gone for good.
+@test "a disk below a root file system is free once the task is removed" {
+  command -v mkfs.xfs || skip "no mkfs.xfs"
+  make_rootfs "$D/rootfs"
+  truncate -s 300M "$D/disk"
+  mkfs.xfs -q "$D/disk"
+  mkdir "$D/mnt"
+  mount -o loop "$D/disk" "$D/mnt"
+  mkdir "$D/mnt/up" "$D/mnt/work"
+  umount "$D/mnt"
+  make_image "$D/busybox.tar"
+  "$CTR" images import "$D/busybox.tar"
+  for c in c1 c2 c3; do "$CTR" containers create "$IMAGE" $c true; done
+  for c in c1 c2 c3; do
+    run mounts create $c -- bind "$D/rootfs" rbind,ro xfs "$D/disk" loop \
+      format/overlay overlay "lowerdir={{ mount 0 }},upperdir={{ mount 1 }}/up,workdir={{ mount 1 }}/work,index=off"
+    [[ "$output" == "pid "* ]]
+    mounts start $c
+    wait_for 10 bash -c "'$CTR' tasks ls | grep -q STOPPED"
+    timeout 20 "$CTR" tasks rm $c
+  done
+  "$CTR" containers rm c1 c2 c3
+  [ -z "$(ls "$T")" ]
+}
+
 @test "a root file system that cannot be made leaves nothing" {
   make_rootfs "$D/rootfs"
   make_image "$D/busybox.tar"
