@@ -98,8 +98,7 @@ static void unknown_containers_are_not_found(void **state)
 	assert_fails(container_get(meta_containers(env.m), &ctx, "", &c, &err), &err,
 			ERR_NOT_FOUND);
 	assert_error(container_remove(meta_containers(env.m), &ctx, "x", &err), &err,
-			ERR_NOT_FOUND,
-			"container x: not found");
+			ERR_NOT_FOUND, "container x: not found");
 }
 
 static void a_namespace_does_not_see_another(void **state)
