@@ -177,6 +177,21 @@ events() {
   wait_for 10 has one 'StopContainer pod=c1 container=c1'
 }
 
+@test "a daemon that takes over starts plugins anew" {
+  cp "$PLUGIN" "$D/plugins/10-first"
+  echo "log=$D/first" >"$D/conf/first.conf"
+  nri_daemon
+  image
+  run_container c1 sleep 1000
+  kill -USR2 "$(cat "$D/pid")"
+  wait_for 30 grep -q 'another daemon has taken over' "$D/log"
+  sed -n 's/.*another daemon has taken over.* process=\([0-9]*\).*/\1/p' "$D/log" >"$D/pid"
+  wait_for 10 has first 'Synchronize pod=- container=c1 state=3'
+  end_container c1
+  wait_for 10 has first 'RemovePodSandbox pod=c1'
+  [ "$(pgrep -fc "^$D/plugins/")" -eq 1 ]
+}
+
 @test "a plugin may update and evict other containers" {
   nri_daemon
   image
