@@ -37,6 +37,7 @@ leftovers_world() {
       leftovers_processes | grep -F "$D"
       awk '{print "mount " $2 " " $3}' /proc/self/mounts | grep -F " $D/"
     fi
+    leftovers_loops
   } | LC_ALL=C sort
 }
 
@@ -52,6 +53,12 @@ leftovers_processes() {
     grep -q '^State:	Z' "$dir/status" 2>/dev/null && continue
     echo "process ${dir#/proc/} $(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null)"
   done
+}
+
+# These are the kernel's, so other suites' are seen, too: ours name $D.
+leftovers_loops() {
+  [ -n "${D:-}" ] || return 0
+  cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -F "$D" | sed 's/^/loop device of /'
 }
 
 # The runtimes leave the group above a container's (its namespace); that one does not count.
