@@ -78,6 +78,8 @@ static void put_value(struct pb_sink *s, const void *what)
 {
 	const ProtobufCBinaryData *value = what;
 
+	if (value->len == 0)
+		return;
 	pb_room(s, value->len);
 	memcpy(s->at, value->data, value->len);
 	s->at += value->len;
