@@ -40,16 +40,16 @@ static int fail_at(const struct copying *c, const char *name)
 	return out_fail("%s/%s: %s", c->name, name, errno_text(errno));
 }
 
-/* Makes room for a name. */
-static int clear(const struct copying *c, const char *name)
+/* What is there goes only when renameat() puts the new one in its place. */
+static int check_name(const struct copying *c, const char *name)
 {
 	struct stat st;
 
 	if (fstatat(c->to, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail_at(c, name);
-	if (!c->args->replace)
-		return out_fail("cannot replace %s/%s in %s", c->name, name, c->path);
-	return unlinkat(c->to, name, 0) < 0 ? fail_at(c, name) : 0;
+	return c->args->replace
+			       ? 0
+			       : out_fail("cannot replace %s/%s in %s", c->name, name, c->path);
 }
 
 static int copy_bytes(int in, int out)
@@ -69,13 +69,14 @@ static int copy_file(const struct copying *c, const char *name, const struct sta
 	AUTO_CLOSE int in = openat(c->from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO_CLOSE int out = -1;
 
-	if (clear(c, name) != 0)
+	if (in < 0)
+		return fail_at(c, name);
+	if (check_name(c, name) != 0)
 		return STATUS_FAILED;
 	(void)unlinkat(c->to, making, 0);
 	out = openat(c->to, making, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (in < 0 || out < 0 || copy_bytes(in, out) < 0 ||
-			fchmod(out, st->st_mode & 0777) < 0 || fsync(out) < 0 ||
-			renameat(c->to, making, c->to, name) < 0) {
+	if (out < 0 || copy_bytes(in, out) < 0 || fchmod(out, st->st_mode & 0777) < 0 ||
+			fsync(out) < 0 || renameat(c->to, making, c->to, name) < 0) {
 		int status = fail_at(c, name);
 
 		(void)unlinkat(c->to, making, 0);
@@ -86,15 +87,23 @@ static int copy_file(const struct copying *c, const char *name, const struct sta
 
 static int copy_link(const struct copying *c, const char *name)
 {
+	AUTO_FREE char *making = xasprintf(".%s.ctr-install", name);
 	char target[4096];
 	ssize_t n = readlinkat(c->from, name, target, sizeof(target));
 
 	if (n < 0 || (size_t)n >= sizeof(target))
 		return fail_at(c, name);
 	target[n] = '\0';
-	if (clear(c, name) != 0)
+	if (check_name(c, name) != 0)
 		return STATUS_FAILED;
-	return symlinkat(target, c->to, name) < 0 ? fail_at(c, name) : 0;
+	(void)unlinkat(c->to, making, 0);
+	if (symlinkat(target, c->to, making) < 0 || renameat(c->to, making, c->to, name) < 0) {
+		int status = fail_at(c, name);
+
+		(void)unlinkat(c->to, making, 0);
+		return status;
+	}
+	return 0;
 }
 
 static int copy_dir(const struct copying *c);
@@ -210,7 +219,6 @@ static int with_image(struct ctrd_client *client, const char *ref,
 	AUTO(ctrd_image_free) struct ctrd_image *image = NULL;
 	AUTO(ctrd_strings_free) char **chain = NULL;
 	AUTO(ctrd_mounts_free) struct ctrd_mounts *m = NULL;
-	AUTO_ERROR struct ctrd_error *ignored = NULL;
 	struct ctrd_error *error = NULL;
 	char root[] = "/tmp/ctr-install.XXXXXX";
 	int status = 0;
@@ -230,9 +238,9 @@ static int with_image(struct ctrd_client *client, const char *ref,
 			status = out_error(error);
 		} else {
 			status = copy_out(args, root, path);
-			(void)!ctrd_unmount(root, &ignored);
+			(void)!ctrd_unmount(root, NULL);
 		}
-		(void)!ctrd_snapshot_remove(client, SNAPSHOTTER, root, &ignored);
+		(void)!ctrd_snapshot_remove(client, SNAPSHOTTER, root, NULL);
 	}
 	(void)rmdir(root);
 	return status;
