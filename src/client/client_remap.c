@@ -145,12 +145,14 @@ static int give_all(struct remapping *r, char *root, struct err *err)
 
 	if (walk == NULL)
 		return err_sys(err, errno, "open %s", root);
-	while (rc == 0 && (e = fts_read(walk)) != NULL) {
+	while (rc == 0 && (errno = 0, e = fts_read(walk)) != NULL) {
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR || e->fts_info == FTS_NS)
 			rc = err_sys(err, e->fts_errno, "walk %s", e->fts_path);
 		else if (e->fts_info != FTS_DP)
 			rc = give(r, e->fts_path, e->fts_statp, err);
 	}
+	if (rc == 0 && errno != 0)
+		rc = err_sys(err, errno, "walk %s", root);
 	(void)fts_close(walk);
 	return rc;
 }
