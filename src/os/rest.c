@@ -105,12 +105,17 @@ static void drop_shared(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[512];
+	bool is_start = true;
 
 	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+		bool is_head = is_start;
 		uintptr_t at, end;
 		char perms[5];
 
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &at, &end, perms) == 3 &&
+		is_start = strchr(line, '\n') != NULL; /* a long name comes in pieces */
+		if (is_head &&
+				sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &at, &end,
+						perms) == 3 &&
 				strcmp(perms, "r--s") == 0)
 			(void)madvise((void *)at, /* NOLINT(performance-no-int-to-ptr) */
 					end - at, MADV_DONTNEED);
