@@ -99,6 +99,8 @@ static void on_ran(void *arg, const struct runner_result *result)
 	AUTO_ERR struct err err = { 0 };
 
 	op->running = NULL;
+	if (op->finishes) /* there is nobody left to end when patience is over */
+		loop_timer_free(take_ptr(op->timer));
 	if (result->status == 0) {
 		op->then(op, result, NULL);
 		return;
