@@ -130,10 +130,11 @@ void call_take_headers(struct call *call, struct buf *headers)
 
 const char *header_next(const struct buf *headers, size_t *at, const char **ret_value)
 {
-	const char *name = headers->data + *at;
+	const char *name;
 
 	if (*at >= headers->size)
 		return NULL;
+	name = headers->data + *at;
 	*ret_value = name + strlen(name) + 1;
 	*at = (size_t)(*ret_value + strlen(*ret_value) + 1 - headers->data);
 	return name;
