@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "nri/nri_priv.h"
+#include "nri/nri_values.h"
 #include "os/fs.h"
 #include "os/unix_socket.h"
 
@@ -260,6 +261,10 @@ static enum call_fate on_update(void *arg, struct nri_plugin *p, struct call *ca
 	struct nri *n = arg;
 	Nri__UpdateContainersResponse answer = NRI__UPDATE_CONTAINERS_RESPONSE__INIT;
 
+	if (r->n_update > NRI_ITEMS_MAX || r->n_evict > NRI_ITEMS_MAX)
+		return (void)err_set(err, ERR_EXHAUSTED, "more than %d container updates",
+				       NRI_ITEMS_MAX),
+		       CALL_FAILED;
 	answer.failed = arena_calloc(call_arena(call), r->n_update + 1, sizeof(*answer.failed));
 	nri_turn_take(n);
 	nri_apply_evictions(n, r->n_evict, r->evict);
@@ -299,6 +304,7 @@ static void take_connection(struct nri *n, int own_fd)
 		return;
 	}
 	if (nri_plugin_connect(p, own_fd, &err) < 0) {
+		close_fd(&own_fd);
 		log_error(NULL, "failed to create external plugin: %s", err_text(&err));
 		drop(n, p);
 	}
@@ -376,8 +382,10 @@ static void attach(struct loop_task *task)
 	struct nri *n = nri_plugin_owner_arg(p);
 	AUTO_ERR struct err err = { 0 };
 
-	if (nri_plugin_connect(p, take_fd(&seat->fd), &err) == 0)
+	if (nri_plugin_connect(p, seat->fd, &err) == 0) {
+		seat->fd = -1; /* the plugin's now; else the seat still closes it */
 		return;
+	}
 	log_error(NULL, "%s", err_text(&err));
 	nri_plugin_close(p);
 	drop(n, p);
@@ -398,6 +406,7 @@ static int launch_one(struct nri *n, const char *idx, const char *base, const ch
 	AUTO(nri_plugin_unref) struct nri_plugin *p = NULL;
 	AUTO_CLOSE int fd = -1;
 	struct nri_seat *seat;
+	bool is_there;
 	int rc;
 
 	if (nri_plugin_launch(&owner, n->plugin_path, idx, base, config, &p, &fd, err) < 0)
@@ -412,9 +421,10 @@ static int launch_one(struct nri *n, const char *idx, const char *base, const ch
 		nri_plugin_close(p);
 	(void)nri_plugin_ref(p);
 	loop_post(n->o.loop, &seat->task);
+	is_there = wait_for_registration(n, p); /* of one turned away: until it has gone */
 	if (rc < 0)
 		return -1;
-	if (!wait_for_registration(n, p))
+	if (!is_there)
 		return err_plain(err, ERR_UNAVAILABLE,
 				"failed to register plugin, connection closed");
 	rc = introduce(n, p, err);
@@ -426,13 +436,19 @@ static int launch_one(struct nri *n, const char *idx, const char *base, const ch
 	return rc;
 }
 
+static bool is_stopping(struct nri *n)
+{
+	LOCKED(&n->lock);
+	return n->is_stopping;
+}
+
 /* One after the other, as they are asked later. */
 static void launch_all(struct nri *n, const struct nri_found *f)
 {
 	for (size_t i = 0; f->idx != NULL && f->idx[i] != NULL; i++) {
 		AUTO_ERR struct err err = { 0 };
 
-		if (n->is_stopping)
+		if (is_stopping(n))
 			return;
 		log_info(NULL, "starting pre-installed NRI plugin \"%s\"...", f->base[i]);
 		if (launch_one(n, f->idx[i], f->base[i], f->config[i], &err) < 0)

@@ -28,8 +28,7 @@
 
 #define PLUGIN_SERVICE "nri.pkg.api.v1alpha1.Plugin"
 /* What a plugin may ask of us at a time; more is answered with an error. */
-#define MAX_CALLS    16
-#define ANSWER_ARENA ((size_t)64 << 20)
+#define MAX_CALLS 16
 
 struct nri_plugin {
 	struct nri_seat seat;
@@ -254,6 +253,10 @@ static enum call_fate do_update(struct call *call, void *self,
 {
 	struct nri_plugin *p = self;
 
+	/* Until then the loop may still change its name, and nobody has asked for it. */
+	if (!nri_plugin_is_registered(p))
+		return (void)err_set(err, ERR_PRECONDITION, "the plugin is not registered"),
+		       CALL_FAILED;
 	log_info(NULL, "plugin \"%s\" requested container updates", p->name);
 	return p->owner.update(p->owner.arg, p, call, (const void *)request, err);
 }

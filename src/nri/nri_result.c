@@ -116,6 +116,9 @@ static Nri__LinuxResources *copy_resources(struct arena *a, const Nri__LinuxReso
 	r->memory = arena_memdup(a, from->memory, sizeof(*from->memory));
 	r->cpu = arena_memdup(a, from->cpu, sizeof(*from->cpu));
 	nri_own_resources(a, r);
+	/* Its values are set in place. */
+	for (size_t k = 0; k < r->n_unified; k++)
+		r->unified[k] = arena_memdup(a, r->unified[k], sizeof(*r->unified[k]));
 	return r;
 }
 

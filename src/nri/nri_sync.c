@@ -151,6 +151,9 @@ int nri_synchronize(struct nri *n, struct nri_plugin *p, struct err *err)
 	gather(n, &all);
 	if (tell_all(n, p, &all, &answer, err) < 0)
 		return -1;
+	if (answer->n_update > NRI_ITEMS_MAX)
+		return err_set(err, ERR_EXHAUSTED, "more than %d container updates",
+				NRI_ITEMS_MAX);
 	(void)nri_apply_updates(n, answer->n_update, answer->update, NULL);
 	return 0;
 }

@@ -74,10 +74,10 @@ static int check_namespaces(const struct nri_validator *v, const char *id,
 	if (!v->reject_namespaces)
 		return 0;
 	nri_owners_each(owners, id, NRI__FIELD__Namespace, name_namespace, &names);
-	if (names.size == 0)
+	if (names.size == 0 && !names.overflowed)
 		return 0;
 	why = xasprintf("attempted restricted namespace adjustment by plugin(s) %s",
-			names.data);
+			str_or(names.data, ""));
 	return refuse(err, why);
 }
 
@@ -97,9 +97,10 @@ static int check_sysctls(const struct nri_validator *v, const char *id,
 	if (!v->reject_sysctls)
 		return 0;
 	nri_owners_each(owners, id, NRI__FIELD__Sysctl, name_plugin, &names);
-	if (names.size == 0)
+	if (names.size == 0 && !names.overflowed)
 		return 0;
-	why = xasprintf("attempted restricted sysctl adjustment by plugin(s) %s", names.data);
+	why = xasprintf("attempted restricted sysctl adjustment by plugin(s) %s",
+			str_or(names.data, ""));
 	return refuse(err, why);
 }
 
