@@ -69,6 +69,20 @@ static Nri__LinuxResources *limits(int64_t memory, uint64_t shares)
 	return r;
 }
 
+static Nri__LinuxResources *with_pids(Nri__LinuxResources *r, int64_t limit)
+{
+	r->pids = ARENA_NEW(&arena, Nri__LinuxPids, nri__linux_pids);
+	r->pids->limit = limit;
+	return r;
+}
+
+static void set_unified(Nri__LinuxResources *r, const char *key, const char *value)
+{
+	const struct nri_map m = NRI_MAP(r, unified, nri__linux_resources__unified_entry);
+
+	nri_map_set(&arena, &m, key, value);
+}
+
 static Nri__ContainerUpdate *update(const char *id, Nri__LinuxResources *r)
 {
 	Nri__ContainerUpdate *u =
@@ -268,6 +282,27 @@ static void an_update_changes_what_was_asked_for(void **state)
 	assert_int_equal(request.linux_resources->cpu->shares->value, 9);
 }
 
+/* What a refused update had set before it was refused does not stay either. */
+static void a_refused_update_changes_nothing(void **state)
+{
+	AUTO_NRI_RESULT struct nri_result r = { 0 };
+	AUTO_ERR struct err err = { 0 };
+	Nri__UpdateContainerRequest request = NRI__UPDATE_CONTAINER_REQUEST__INIT;
+	Nri__ContainerUpdate *a = update("c1", with_pids(limits(0, 0), 5));
+	Nri__ContainerUpdate *b = update("c1", with_pids(limits(0, 0), 6));
+
+	request.container = container();
+	request.linux_resources = limits(1000, 1);
+	set_unified(request.linux_resources, "x", "old");
+	set_unified(b->linux->resources, "x", "new");
+	b->ignore_failure = true;
+	nri_result_of_update(&r, &arena, &request);
+	assert_ok(nri_result_update(&r, 1, &a, "00-a", &err), &err);
+	assert_ok(nri_result_update(&r, 1, &b, "10-b", &err), &err);
+	assert_int_equal(r.own->linux->resources->pids->limit, 5);
+	assert_string_equal(r.own->linux->resources->unified[0]->value, "old");
+}
+
 static void lists_have_an_end(void **state)
 {
 	AUTO_NRI_RESULT struct nri_result r = { 0 };
@@ -293,6 +328,7 @@ int main(void)
 		TEST(updates_of_one_container_are_put_together),
 		TEST(an_update_that_may_fail_fails_alone),
 		TEST(an_update_changes_what_was_asked_for),
+		TEST(a_refused_update_changes_nothing),
 		TEST(lists_have_an_end),
 	};
 

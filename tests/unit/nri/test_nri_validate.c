@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/unit.h"
 
+#include <string.h>
+
 #include "api/arena.h"
+#include "base/auto.h"
+#include "base/mem.h"
 #include "nri/nri_owners.h"
 #include "nri/nri_validate.h"
 #include "nri/nri_values.h"
+
+#define LONG_NAME ((size_t)70 << 10)
 
 struct setting {
 	struct arena arena;
@@ -113,6 +119,26 @@ static void namespaces_and_sysctls_are_refused(void **state)
 	tear_down(&s);
 }
 
+/* A name that is too long to be told is no way around. */
+static void long_names_are_refused_too(void **state)
+{
+	const struct nri_validator ns = { .reject_namespaces = true },
+				   sysctl = { .reject_sysctls = true };
+	AUTO_FREE char *name = xmalloc(LONG_NAME + 1);
+	struct setting s;
+	AUTO_ERR struct err err = { 0 };
+
+	memset(name, 'x', LONG_NAME);
+	name[LONG_NAME] = '\0';
+	set_up(&s);
+	assert_ok(nri_claim(&s.owners, "c1", NRI__FIELD__Namespace, "ipc", name, &err), &err);
+	assert_ok(nri_claim(&s.owners, "c1", NRI__FIELD__Sysctl, "x", name, &err), &err);
+	assert_int_equal(nri_validate(&ns, &s.request, &s.owners, &err), -1);
+	err_clear(&err);
+	assert_int_equal(nri_validate(&sysctl, &s.request, &s.owners, &err), -1);
+	tear_down(&s);
+}
+
 static void required_plugins_must_have_been_asked(void **state)
 {
 	static char a[] = "a", b[] = "10-b";
@@ -158,6 +184,7 @@ int main(void)
 		TEST(hooks_are_refused_with_the_names_of_who_added_them),
 		TEST(a_seccomp_policy_is_judged_by_what_it_replaces),
 		TEST(namespaces_and_sysctls_are_refused),
+		TEST(long_names_are_refused_too),
 		TEST(required_plugins_must_have_been_asked),
 		TEST(a_pod_may_require_plugins_itself),
 	};
